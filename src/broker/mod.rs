@@ -1,0 +1,4 @@
+//! The core.
+
+pub mod limits;
+pub mod mutation;

@@ -1,0 +1,40 @@
+//! What the daemon says unasked: JSON-RPC notifications from the daemon to a client.
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+/// A push. It carries nothing that a peer controls.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// Mail came for this session's instance, or was read.
+    Mail(MailWaiting),
+    /// This session lost its name to a person's `ipcd release`.
+    Released,
+    /// The daemon ends; what is unanswered may be repeated on a new connection.
+    Closing,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MailWaiting {
+    pub unread: u64,
+}
+
+impl Event {
+    pub fn method(&self) -> &'static str {
+        match self {
+            Event::Mail(_) => "mail",
+            Event::Released => "released",
+            Event::Closing => "closing",
+        }
+    }
+
+    /// A push that this build knows; a newer daemon may know more, and they are not for us.
+    pub fn decode(method: &str, params: Option<&RawValue>) -> Option<Event> {
+        match method {
+            "mail" => serde_json::from_str(params?.get()).ok().map(Event::Mail),
+            "released" => Some(Event::Released),
+            "closing" => Some(Event::Closing),
+            _ => None,
+        }
+    }
+}
