@@ -1,3 +1,4 @@
 pub mod broker;
 pub mod client;
 pub mod protocol;
+pub mod transport;
