@@ -20,14 +20,16 @@ use crate::protocol::event::Event;
 use crate::protocol::refusal::{Refusal, RefusalCode};
 use crate::protocol::request::Nothing;
 use crate::protocol::wire::{CallId, Cancel, call_line, notification_line};
-use crate::transport::Stream;
+use crate::transport::watch::PathWatch;
+use crate::transport::{Stream, socket_identity};
 
 /// Between two tries to reach a daemon: at first, and at most.
 const DELAY_MIN: Duration = Duration::from_millis(10);
 const DELAY_MAX: Duration = Duration::from_secs(1);
 
-/// How long a lost connection is made again without a call that needs it, so that a daemon that comes
-/// back sees its instances. Later ones wait for the next call: nobody polls for ever.
+/// How long a lost connection is tried to be made again without a call that needs it, so that a daemon
+/// that comes back sees its instances: after the loss, and after a new socket was seen. Nobody polls
+/// for ever, and nobody starts a daemon without a call.
 const REJOIN: Duration = Duration::from_secs(30);
 
 /// The id of the registration that goes first on a new connection.
@@ -59,6 +61,8 @@ pub struct Driver {
     pending: Pending<Caller>,
     /// Until then a connection is wanted even without a call.
     rejoin_until: Option<Instant>,
+    /// From the loss of a connection that is to be made again until it is.
+    socket_watch: Option<PathWatch>,
     /// Before the next try to reach a daemon.
     delay: Duration,
     /// Nobody can make calls any more. Holds who waits for the end.
@@ -103,6 +107,7 @@ impl Driver {
             events,
             resumed,
             rejoin_until: None,
+            socket_watch: None,
             delay: Duration::ZERO,
             closing: None,
         }
@@ -113,7 +118,7 @@ impl Driver {
         while self.closing.is_none() {
             if !self.wants_connection() {
                 self.delay = Duration::ZERO;
-                self.take_command().await;
+                self.idle().await;
             } else if let Some(stream) = self.connect().await {
                 let opened = Instant::now();
                 let mut connection = Connection::open(stream, &self.config.hello, HELLO_TIMEOUT);
@@ -123,6 +128,21 @@ impl Driver {
                     None => connection.finish().await,
                 }
             }
+        }
+    }
+
+    /// Waits for a command, or for a daemon that this client is to come back to.
+    async fn idle(&mut self) {
+        let Some(watch) = &mut self.socket_watch else { return self.take_command().await };
+        tokio::select! {
+            command = self.commands.recv() => { self.obey(command); }
+            changed = watch.changed() => match changed {
+                Ok(()) => {
+                    let there = socket_identity(&self.config.socket).is_some();
+                    self.rejoin_until = there.then(|| Instant::now() + REJOIN);
+                }
+                Err(_) => self.socket_watch = None,
+            },
         }
     }
 
@@ -176,6 +196,7 @@ impl Driver {
             self.pending.expired(Instant::now())
         } else {
             self.rejoin_until = None;
+            self.socket_watch = None;
             self.pending.give_up()
         };
         without.into_iter().for_each(|caller| caller.tell(Err(refusal.clone())));
@@ -191,8 +212,16 @@ impl Driver {
         self.pending.lost(now).into_iter().for_each(|caller| caller.tell(Err(refusal.clone())));
         if (self.config.resume)().is_some() {
             self.rejoin_until.get_or_insert(now + REJOIN);
+            self.wait_for_socket();
         }
         self.failed(&refusal);
+    }
+
+    /// From now on a new socket is noticed, where the system can tell.
+    pub(super) fn wait_for_socket(&mut self) {
+        if self.socket_watch.is_none() {
+            self.socket_watch = PathWatch::new(&self.config.socket).ok();
+        }
     }
 
     /// Uses a connection until it ends (why) or is not needed any more (`None`).
@@ -246,6 +275,7 @@ impl Driver {
             Said::Welcome => {
                 self.pending.reached();
                 self.rejoin_until = None;
+                self.socket_watch = None;
             }
             Said::Answer(CallId::Number(id), outcome) => {
                 self.delay = Duration::ZERO;
