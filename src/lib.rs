@@ -1,3 +1,7 @@
 pub mod broker;
 pub mod client;
+pub mod config;
+pub mod paths;
 pub mod protocol;
+pub mod share;
+pub mod telemetry;
