@@ -1,3 +1,5 @@
 pub mod broker;
 pub mod client;
+pub(crate) mod files;
 pub mod protocol;
+pub mod store;
