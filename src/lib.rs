@@ -1,8 +1,10 @@
 pub mod broker;
 pub mod client;
 pub mod config;
+pub(crate) mod files;
 pub mod paths;
 pub mod protocol;
 pub mod share;
+pub mod store;
 pub mod telemetry;
 pub mod transport;
