@@ -28,7 +28,7 @@ use engine::{Command, End, Engine, EngineHandle, Notice};
 use ownership::{Claim, Ownership};
 
 use crate::broker::{Broker, SessionId};
-use crate::config::Config;
+use crate::config::{Commit, Config};
 use crate::paths::Paths;
 use crate::protocol::peer::ProcessId;
 use crate::protocol::refusal::{Refusal, RefusalCode};
@@ -114,7 +114,7 @@ async fn start_and_serve(options: Options) -> anyhow::Result<()> {
         notifier: inherited.notifier,
         sessions: JoinSet::new(),
         sessions_max: config.sessions,
-        idle_exit: config.idle_exit.filter(|_| detached || activated),
+        idle_exit: config.daemon.idle_exit.filter(|_| detached || activated),
         ownership,
         next_session: 0,
         strangers: 0,
@@ -138,9 +138,9 @@ fn recover(paths: &Paths, config: &Config, activated: bool) -> anyhow::Result<Pa
     let options = StoreOptions {
         path: paths.store.clone(),
         head: paths.head.clone(),
-        two_phase: config.two_phase,
+        two_phase: config.commit == Commit::TwoPhase,
     };
-    let recovered = RedbStore::open(&options).map_err(|e| e.refusal())?;
+    let recovered = RedbStore::open(options).map_err(|e| e.refusal())?;
     let now = clock.now();
     let broker = Broker::recover(config.limits(), &recovered.mutations, now).map_err(|e| {
         Refusal::new(RefusalCode::StoreDamaged, e.to_string())

@@ -11,7 +11,7 @@ use tokio::time::{Instant, timeout};
 use crate::paths::Paths;
 use crate::protocol::refusal::{Refusal, RefusalCode};
 use crate::transport::lock::{self, FileLock, Note};
-use crate::transport::{self, Credentials, Listener, Stream, TransportError, process};
+use crate::transport::{self, Credentials, Listener, Stream, TransportError};
 
 /// A daemon that must give way has so long to answer its calls and end.
 const HANDOVER_WITHIN: Duration = Duration::from_secs(10);
@@ -57,7 +57,7 @@ impl Ownership {
         let holder = lock::read_note(&paths.lock);
         if let Some(Note { pid, .. }) = holder {
             tracing::info!(pid, "asking an unreachable daemon to end");
-            process::ask_to_end(pid);
+            transport::ask_to_end(pid);
         }
         match FileLock::acquire_until(&paths.lock, deadline).await.map_err(super::refusal_of)? {
             Some(lock) => Self::note(lock, paths),
