@@ -3,6 +3,7 @@ pub mod client;
 pub mod config;
 pub mod daemon;
 pub(crate) mod files;
+pub mod history;
 pub mod paths;
 pub mod protocol;
 pub mod share;
