@@ -132,7 +132,9 @@ impl Echo {
                 std::thread::spawn(move || {
                     let mut lines = BufReader::new(stream.try_clone().expect("a handle"));
                     let (mut line, mut out) = (String::new(), stream);
-                    while lines.read_line(&mut line).is_ok_and(|n| n > 0) && out.write_all(line.as_bytes()).is_ok() {
+                    while lines.read_line(&mut line).is_ok_and(|n| n > 0)
+                        && out.write_all(line.as_bytes()).is_ok()
+                    {
                         line.clear();
                     }
                 });

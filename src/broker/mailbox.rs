@@ -153,7 +153,7 @@ impl Broker {
         self.touched.insert(mailbox);
         while self.state.dead.len() > self.limits.dead_letters {
             let Some(&(_, mailbox, id)) = self.state.dead.first() else { break };
-            self.end(mailbox, id, EndedHow::Purged);
+            self.end(mailbox, id, EndedHow::MadeRoom);
         }
     }
 

@@ -25,7 +25,7 @@ pub mod state;
 mod status;
 #[cfg(test)]
 mod tests;
-mod view;
+pub mod view;
 mod waiters;
 
 use std::collections::BTreeSet;
@@ -133,8 +133,10 @@ pub struct Ended {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EndedHow {
     Read,
-    /// A dead letter that was purged, or that made room for a younger one.
+    /// A dead letter that a person purged.
     Purged,
+    /// A dead letter that made room for a younger one.
+    MadeRoom,
 }
 
 /// What a run of inputs came to.
