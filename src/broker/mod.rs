@@ -78,7 +78,7 @@ pub enum Input {
     },
     /// The process that held this mailbox's name is gone (see [`Broker::doubtful`]).
     Departed(MailboxId),
-    /// The daemon ends in order: nothing is handed out after this.
+    /// The daemon ends in order: nothing is handed out or taken in after this.
     Stopping,
 }
 
@@ -251,6 +251,9 @@ impl Broker {
     }
 
     fn call(&mut self, session: SessionId, call: CallId, request: Request) {
+        if self.stopping {
+            return self.reply(session, call, Err(the_daemon_ends()));
+        }
         let outcome = match request {
             Request::Register(r) => self.register(session, &r),
             Request::Send(r) => self.send(session, r),
@@ -286,8 +289,7 @@ impl Broker {
     fn stop(&mut self) {
         self.stopping = true;
         for waiter in self.waiters.take_all() {
-            let refusal = Refusal::new(RefusalCode::Retry, "the daemon ends").hint("repeat the call");
-            self.reply(waiter.session, waiter.call, Err(refusal));
+            self.reply(waiter.session, waiter.call, Err(the_daemon_ends()));
         }
         for (mailbox, id) in self.presence.all_leases() {
             self.return_lease(mailbox, id, true);
@@ -401,4 +403,8 @@ impl Broker {
             }
         }
     }
+}
+
+fn the_daemon_ends() -> Refusal {
+    Refusal::new(RefusalCode::Retry, "the daemon ends").hint("repeat the call")
 }
