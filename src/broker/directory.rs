@@ -210,9 +210,9 @@ impl Broker {
         })
     }
 
-    /// The shell above a command, and the mailbox that it registered before.
+    /// The shell above a command, and the mailbox that this very shell registered before.
     fn shell(&self, session: SessionId) -> Result<(ProcessId, Option<MailboxId>), Refusal> {
-        let current = match self.speaker(session)? {
+        let speaks_for = match self.speaker(session)? {
             super::Speaker::User => None,
             super::Speaker::Instance(mailbox) if self.presence.holder(mailbox).is_some() => {
                 let name = self.name_of(mailbox);
@@ -224,10 +224,14 @@ impl Broker {
             super::Speaker::Instance(mailbox) => Some(mailbox),
         };
         let host = self.presence.sessions.get(&session).and_then(|s| s.peer.host()).cloned();
-        host.map(|host| (host, current)).ok_or_else(|| {
-            Refusal::invalid_argument("the shell above this command cannot be seen")
-                .hint("run it from a shell of this machine and user")
-        })
+        let Some(host) = host else {
+            return Err(Refusal::invalid_argument("the shell above this command cannot be seen")
+                .hint("run it from a shell of this machine and user"));
+        };
+        // A shell further up that registered keeps its name.
+        let own = |m: &MailboxId| self.holder_of(*m).is_some_and(|h| h.process.as_ref() == Some(&host));
+        let current = speaks_for.filter(own);
+        Ok((host, current))
     }
 
     /// A name for who gave none: the one it, or its like, held before in this folder; else a new one.
