@@ -126,6 +126,7 @@ impl Broker {
         if self.presence.holder(mailbox).is_some() {
             return;
         }
+        self.end_waits(mailbox);
         let spare = |m: &super::state::Mailbox| {
             m.is_empty() && m.row.holder.as_ref().is_some_and(|h| h.auto && !h.used)
         };
@@ -407,6 +408,10 @@ impl Broker {
 
     /// The claimant holds the mailbox now.
     fn take(&mut self, claimant: &Claimant, name: &Name, mailbox: MailboxId, auto: bool) {
+        // A process that is back before its old connection ended.
+        if let Some(old) = self.presence.holder(mailbox).filter(|old| *old != claimant.session) {
+            self.leave(old, mailbox);
+        }
         let now = self.wall();
         let Some(before) = self.state.mailboxes.get(&mailbox).map(|m| m.row.clone()) else { return };
         let was = before.holder.clone();
@@ -432,13 +437,12 @@ impl Broker {
         self.touched.insert(mailbox);
     }
 
-    /// `session` gives up the mailbox it holds: its mail goes back, its waits are over.
+    /// `session` gives up the mailbox it holds: waits for its mail are over, and what it was handed
+    /// goes back.
     fn leave(&mut self, session: SessionId, mailbox: MailboxId) {
+        self.end_waits(mailbox);
         for (mailbox, id) in self.presence.leases_of(session) {
             self.return_lease(mailbox, id, true);
-        }
-        for waiter in self.waiters.take_session(session) {
-            self.answer_empty(waiter);
         }
         self.presence.let_go(mailbox);
         self.seen(mailbox);

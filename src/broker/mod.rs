@@ -212,7 +212,7 @@ impl Broker {
     pub fn tick(&mut self, now: Now) {
         self.begin(now);
         for waiter in self.waiters.take_due(now.tick) {
-            self.answer_empty(waiter);
+            self.answer_waiter(waiter);
         }
         self.settle();
     }
