@@ -452,7 +452,7 @@ impl Broker {
     fn take_held(&mut self, session: SessionId, mailbox: MailboxId, held: &[MessageId]) -> Vec<MessageId> {
         let unsettled = |id: &&MessageId| {
             self.state.mailboxes.get(&mailbox).is_some_and(|m| m.unsettled.contains_key(id))
-                && self.presence.leased_to(mailbox, **id).is_none()
+                && self.presence.leased_to(mailbox, **id).is_none_or(|reader| reader == session)
         };
         let kept: Vec<MessageId> = held.iter().filter(unsettled).copied().collect();
         for id in &kept {
