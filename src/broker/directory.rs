@@ -167,7 +167,10 @@ impl Broker {
         let counters = super::Counters { last_mailbox: id.0, ..self.state.counters };
         let holder = Some(Holder { since: now, last_seen: now, used: true, ..empty_holder() });
         self.change(Mutation::PutCounters(counters));
-        self.change(Mutation::PutMailbox(id, Arc::new(MailboxRow { name: Name::user(), holder })));
+        self.change(Mutation::PutMailbox(
+            id,
+            Arc::new(MailboxRow { name: Name::user(), holder, merged: Vec::new() }),
+        ));
         self.change(Mutation::PutName(Name::user().key(), NameRow { mailbox: id, forward_until: None }));
         id
     }
@@ -427,7 +430,7 @@ impl Broker {
             renamed_at: was.as_ref().and_then(|h| h.renamed_at),
             auto_check: was.as_ref().and_then(|h| h.auto_check),
         };
-        let row = MailboxRow { name: name.clone(), holder: Some(holder) };
+        let row = MailboxRow { name: name.clone(), holder: Some(holder), merged: before.merged.clone() };
         if row != *before {
             self.change(Mutation::PutMailbox(mailbox, Arc::new(row)));
         }

@@ -336,7 +336,7 @@ impl Broker {
                     forwarded_from: forwarded_from.clone(),
                     stored: true,
                     repeated,
-                    recipient: self.recipient(*mailbox),
+                    recipient: self.recipient(self.surviving(*mailbox).unwrap_or(*mailbox)),
                     unread,
                 }),
             })
@@ -424,7 +424,7 @@ impl Broker {
                 .hint("give `to_id` instead"));
             }
         };
-        let sender = sender.filter(|m| self.state.mailboxes.contains_key(m)).ok_or_else(|| {
+        let sender = sender.and_then(|m| self.surviving(m)).ok_or_else(|| {
             Refusal::invalid_argument(format!(
                 "nobody can answer message {id}: its sender is the daemon, or gone"
             ))
