@@ -203,7 +203,11 @@ impl Broker {
         let keys: Vec<(String, KeyRow)> =
             mailbox.keys.iter().map(|(key, row)| (key.clone(), row.clone())).collect();
         for (id, row) in rows {
-            self.change(Mutation::PutDelivery(into, id, row));
+            // A broadcast that waits in both stays as it is there, even if it died here.
+            let waits = |m: &super::state::Mailbox| m.unsettled.contains_key(&id);
+            if !self.state.mailboxes.get(&into).is_some_and(waits) {
+                self.change(Mutation::PutDelivery(into, id, row));
+            }
             self.change(Mutation::DropDelivery(from, id));
         }
         for (id, row) in receipts {
