@@ -77,10 +77,10 @@ impl Broker {
             ttl: send.ttl_seconds.map(Duration::from_secs),
             chain,
         };
-        let outcomes = match (names.is_empty(), reply) {
-            (true, Some(reply)) => {
-                let target = Target { mailbox: reply.mailbox, forwarded_from: None };
-                vec![self.send_to(&draft, &target, self.name_of(reply.mailbox).as_str())]
+        let outcomes = match reply {
+            Some(Reply { mailbox: Some(mailbox), .. }) if names.is_empty() => {
+                let target = Target { mailbox, forwarded_from: None };
+                vec![self.send_to(&draft, &target, self.name_of(mailbox).as_str())]
             }
             _ => names.iter().map(|name| self.send_to_name(&draft, name)).collect(),
         };
@@ -386,7 +386,8 @@ impl Broker {
 
 /// What a message continues.
 struct Reply {
-    mailbox: MailboxId,
+    /// Whom it goes to when no recipient is named.
+    mailbox: Option<MailboxId>,
     thread: MessageId,
     chain: Option<Chain>,
 }
@@ -424,12 +425,13 @@ impl Broker {
                 .hint("give `to_id` instead"));
             }
         };
-        let sender = sender.and_then(|m| self.surviving(m)).ok_or_else(|| {
-            Refusal::invalid_argument(format!(
+        let sender = sender.and_then(|m| self.surviving(m));
+        if needed && sender.is_none() {
+            return Err(Refusal::invalid_argument(format!(
                 "nobody can answer message {id}: its sender is the daemon, or gone"
             ))
-            .hint("give `to_id` instead")
-        })?;
+            .hint("give `to_id` instead"));
+        }
         Ok(Some(Reply { mailbox: sender, thread, chain: reply_to.is_some().then_some(chain) }))
     }
 
