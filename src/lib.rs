@@ -6,3 +6,4 @@ pub mod paths;
 pub mod protocol;
 pub mod share;
 pub mod telemetry;
+pub mod transport;

@@ -1,0 +1,144 @@
+//! The Unix half of the page: sockets in the file system, peers by `SO_PEERCRED` and its like.
+//!
+//! What always holds: a bound socket is the owner's alone whatever the umask is, and its path is
+//! removed by nobody but [`remove_stale_socket`] and the daemon that bound it.
+
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use interprocess::local_socket::prelude::*;
+use interprocess::local_socket::tokio as local;
+use interprocess::local_socket::traits::tokio::Stream as _;
+use interprocess::local_socket::{GenericFilePath, ListenerOptions};
+use interprocess::os::unix::uds_local_socket::tokio as uds;
+use nix::libc;
+
+use super::{Credentials, TransportError};
+
+/// Longest path that an address holds, in bytes: its array without the final zero.
+const SUN_PATH_MAX: usize =
+    size_of::<libc::sockaddr_un>() - std::mem::offset_of!(libc::sockaddr_un, sun_path) - 1;
+
+/// A listening socket that a service manager made and handed over.
+#[derive(Debug)]
+pub struct InheritedSocket(pub(super) OwnedFd);
+
+pub fn bind(path: &Path) -> Result<local::Listener, TransportError> {
+    let error = |e| TransportError::io("listen at", path, e);
+    let address = Address::of(path)?;
+    let name = address.path.as_path().to_fs_name::<GenericFilePath>().map_err(error)?;
+    // Reclaiming would remove the path on drop even if another daemon has bound it since.
+    let options = ListenerOptions::new().name(name).reclaim_name(false);
+    #[cfg(any(target_os = "linux", target_os = "freebsd", target_os = "openbsd"))]
+    let options = interprocess::os::unix::local_socket::ListenerOptionsExt::mode(options, 0o600);
+    let listener = options.create_tokio().map_err(error)?;
+    // The mode at birth is less the umask, and where it cannot be given the directory keeps others out.
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600)).map_err(error)?;
+    Ok(listener)
+}
+
+pub fn adopt(socket: InheritedSocket) -> Result<local::Listener, TransportError> {
+    let listener = uds::Listener::try_from(socket.0);
+    listener
+        .map(Into::into)
+        .map_err(|e| TransportError::Inherited(format!("the inherited socket does not work: {e}")))
+}
+
+pub async fn connect(path: &Path) -> Result<local::Stream, TransportError> {
+    let error = |e| TransportError::io("connect to", path, e);
+    let address = Address::of(path)?;
+    let name = address.path.as_path().to_fs_name::<GenericFilePath>().map_err(error)?;
+    let stream = local::Stream::connect(name).await.map_err(error)?;
+    let local::Stream::UdSocket(socket) = &stream;
+    // With a full queue at the other side the socket is writable and connected to nobody.
+    socket.inner().peer_addr().map_err(|_| error(io::ErrorKind::ConnectionRefused.into()))?;
+    Ok(stream)
+}
+
+pub fn credentials(stream: &local::Stream) -> io::Result<Credentials> {
+    let local::Stream::UdSocket(socket) = stream;
+    #[cfg(target_os = "linux")]
+    {
+        use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
+        let peer = getsockopt(&socket.as_fd(), PeerCredentials)?;
+        // 0 stands for a process that our PID namespace does not show.
+        let pid = u32::try_from(peer.pid()).ok().filter(|pid| *pid != 0);
+        Ok(Credentials { uid: peer.uid(), pid })
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        use interprocess::local_socket::traits::StreamCommon as _;
+        let peer = socket.peer_creds()?;
+        let uid = peer.euid().ok_or(io::ErrorKind::Unsupported)?;
+        Ok(Credentials { uid, pid: peer.pid().and_then(|pid| u32::try_from(pid).ok()) })
+    }
+}
+
+pub fn own_uid() -> u32 {
+    nix::unistd::geteuid().as_raw()
+}
+
+/// Leaves the terminal and the session of whoever started this process: for a daemon that a client
+/// started. Files are private from here on.
+pub fn detach() {
+    // Fails only for a process that leads a group, and that one has been detached by its starter.
+    let _ = nix::unistd::setsid();
+    nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o077));
+}
+
+/// Removes the socket that a daemon left at `path`. Only for the holder of the daemon's lock. Refuses
+/// to remove anything but a socket.
+pub fn remove_stale_socket(path: &Path) -> Result<(), TransportError> {
+    match fs::symlink_metadata(path) {
+        Ok(found) if found.file_type().is_socket() => {
+            fs::remove_file(path).map_err(|e| TransportError::io("remove", path, e))
+        }
+        Ok(_) => Err(TransportError::Unsafe {
+            path: path.to_owned(),
+            problem: "is where the socket belongs, and is not a socket".to_owned(),
+            cure: format!("look what it is, then move `{}` away", path.display()),
+        }),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(e) => Err(TransportError::io("look at", path, e)),
+    }
+}
+
+/// Device and inode of the socket at `path`; another pair means that another daemon bound the path.
+pub fn socket_identity(path: &Path) -> Option<(u64, u64)> {
+    let found = fs::symlink_metadata(path).ok()?;
+    found.file_type().is_socket().then(|| (found.dev(), found.ino()))
+}
+
+/// A path as it fits into an address. A long one leads through a descriptor of its directory, where
+/// the system has such paths.
+struct Address {
+    path: PathBuf,
+    _directory: Option<File>,
+}
+
+impl Address {
+    fn of(path: &Path) -> Result<Address, TransportError> {
+        if path.as_os_str().len() <= SUN_PATH_MAX {
+            return Ok(Address { path: path.to_owned(), _directory: None });
+        }
+        let too_long = || TransportError::PathTooLong { path: path.to_owned(), max: SUN_PATH_MAX };
+        if !cfg!(target_os = "linux") {
+            return Err(too_long());
+        }
+        let (directory, file) = path.parent().zip(path.file_name()).ok_or_else(too_long)?;
+        let directory = OpenOptions::new()
+            .read(true)
+            .custom_flags(libc::O_DIRECTORY)
+            .open(directory)
+            .map_err(|e| TransportError::io("open the directory of", path, e))?;
+        let number = std::os::fd::AsRawFd::as_raw_fd(&directory);
+        let path = Path::new("/proc/self/fd").join(number.to_string()).join(file);
+        if path.as_os_str().len() > SUN_PATH_MAX {
+            return Err(too_long());
+        }
+        Ok(Address { path, _directory: Some(directory) })
+    }
+}
