@@ -7,3 +7,6 @@ pub mod protocol;
 pub mod share;
 pub mod telemetry;
 pub mod transport;
+pub(crate) mod files;
+pub mod protocol;
+pub mod store;
