@@ -1,6 +1,5 @@
 //! The verbs for people who look after ipcd: `stop` and `dead`.
 
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::args::{DeadVerb, Which};
@@ -56,15 +55,23 @@ fn done(caller: &mut Caller, words: &str) -> Result<ExitCode, Failure> {
 /// manager keeps it.
 async fn gone(pid: Option<u32>) -> bool {
     let Some(pid) = pid else { return true };
-    let process = format!("/proc/{pid}");
     let deadline = Instant::now() + STOP_TIME;
-    while Path::new(&process).exists() {
+    while runs(pid) {
         if Instant::now() > deadline {
             return false;
         }
         tokio::time::sleep(STOP_LOOK).await;
     }
     true
+}
+
+/// Whether the process does more than to wait for its parent to look after it. Systems without `/proc`
+/// do not tell, and the answer of the daemon must do.
+fn runs(pid: u32) -> bool {
+    let Ok(stat) = std::fs::read_to_string(format!("/proc/{pid}/stat")) else { return false };
+    // The program's name may hold anything, and ends at the last parenthesis.
+    let state = stat.rsplit_once(')').map_or("", |(_, rest)| rest.trim_start());
+    !state.starts_with(['Z', 'X'])
 }
 
 pub async fn dead(caller: &mut Caller, verb: DeadVerb) -> Result<ExitCode, Failure> {
@@ -149,7 +156,10 @@ mod tests {
     async fn a_process_that_ended_is_gone() {
         let mut child = tokio::process::Command::new("true").spawn().unwrap();
         let pid = child.id();
+        // Not waited for yet: the process is a zombie, or soon will be.
+        assert!(gone(pid).await);
         child.wait().await.unwrap();
         assert!(gone(pid).await);
+        assert!(runs(std::process::id()) || !std::path::Path::new("/proc/self").exists());
     }
 }

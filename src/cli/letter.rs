@@ -5,6 +5,8 @@
 
 use std::fmt::Write as _;
 
+use serde::Deserialize;
+
 use super::output::Fence;
 use super::{text, units};
 use crate::protocol::message::{Mail, Sender, Verified};
@@ -110,14 +112,44 @@ fn inside(mail: &Mail) -> String {
             text.push('\n');
         }
     }
-    if let Some(content) = &mail.content {
-        text.push_str(&content.0);
+    text.push_str(&ended(mail.content.as_ref().map(|body| body.0.to_string()).unwrap_or_default()));
+    if let Some(data) = &mail.data {
+        text.push_str(&attached(data.get()));
     }
+    text
+}
+
+/// The data of a message: what `share` sends as the text that it is, anything else as JSON.
+fn attached(data: &str) -> String {
+    match serde_json::from_str(data) {
+        Ok(Attachment::File { content, encoding: None }) => ended(content),
+        Ok(Attachment::Command { stdout, stderr, returncode }) => {
+            let errors = if stderr.is_empty() { stderr } else { format!("stderr:\n{}", ended(stderr)) };
+            format!("{}{errors}exit code: {returncode}\n", ended(stdout))
+        }
+        Ok(Attachment::File { .. }) | Err(_) => format!("data: {data}\n"),
+    }
+}
+
+/// What `share` puts into the data of a message, as far as it can be shown as text.
+#[derive(Deserialize)]
+#[serde(tag = "type", rename_all = "lowercase")]
+enum Attachment {
+    File {
+        content: String,
+        /// Absent: the content is the file's text.
+        encoding: Option<String>,
+    },
+    Command {
+        stdout: String,
+        stderr: String,
+        returncode: i32,
+    },
+}
+
+fn ended(mut text: String) -> String {
     if !text.is_empty() && !text.ends_with('\n') {
         text.push('\n');
-    }
-    if let Some(data) = &mail.data {
-        let _ = writeln!(text, "data: {}", data.get());
     }
     text
 }
@@ -181,6 +213,16 @@ summary: logs of\\u{a}last night
   private copy: /s/7.txt
 ";
         assert!(letter(&mail, NOW, FENCE).ends_with(expected));
+    }
+
+    #[test]
+    fn what_was_shared_is_shown_as_the_text_that_it_is() {
+        let command = r#"{"type":"command","command":"ls","stdout":"a\nb\n","stderr":"no","returncode":2}"#;
+        assert_eq!(attached(command), "a\nb\nstderr:\nno\nexit code: 2\n");
+        assert_eq!(attached(r#"{"type":"file","filepath":"/x","content":"a\nb"}"#), "a\nb\n");
+        for other in [r#"{"type":"file","content":"AA==","encoding":"base64"}"#, r#"{"type":"x"}"#, "[1]"] {
+            assert_eq!(attached(other), format!("data: {other}\n"));
+        }
     }
 
     #[test]

@@ -15,7 +15,7 @@ use super::exit::{ExitCode, Failure};
 use super::output::Fence;
 use super::{letter, units};
 use crate::protocol::LINE_BYTES_MAX;
-use crate::protocol::message::{Body, Mail, MessageId};
+use crate::protocol::message::{Body, Data, Mail, MessageId, WholeFormat};
 use crate::protocol::refusal::{Refusal, RefusalCode};
 use crate::protocol::request::{Broadcast, Check, Leases, Request, Send};
 use crate::protocol::response::{
@@ -37,14 +37,7 @@ pub async fn send(caller: &mut Caller, args: SendArgs) -> Result<ExitCode, Failu
         ttl_seconds: args.ttl,
         from: None,
     });
-    report(caller, request).await
-}
-
-/// Sends, and says what became of each recipient.
-pub async fn report(caller: &mut Caller, request: Request) -> Result<ExitCode, Failure> {
-    let (raw, outcomes) = caller.call::<Outcomes>(request).await?;
-    caller.print(&raw, || outcomes.to_string())?;
-    Ok(if outcomes.all_sent() { ExitCode::Done } else { ExitCode::Refused })
+    Ok(caller.show(request, Outcomes::to_string).await?.exit_code())
 }
 
 pub async fn broadcast(caller: &mut Caller, args: BroadcastArgs) -> Result<ExitCode, Failure> {
@@ -130,9 +123,26 @@ async fn read_one(caller: &mut Caller, id: MessageId, offset: Option<u64>) -> Re
         // A daemon that does not get on must not keep us here.
         mail.next_offset = more.next_offset.filter(|after| *after > next);
     }
-    mail.content = Some(Body(text.into()));
+    let mail = whole(mail, text);
     caller.out.people(&letter::letter(&mail, now(), Fence::random()))?;
     Ok(ExitCode::Done)
+}
+
+/// A message with all of its text. One that has data too travels as JSON of both.
+fn whole(mail: Mail, text: String) -> Mail {
+    #[derive(Deserialize)]
+    struct Both {
+        content: Body,
+        data: Data,
+    }
+    let both = match mail.whole {
+        Some(WholeFormat::Json) => serde_json::from_str::<Both>(&text).ok(),
+        Some(WholeFormat::Text) | None => None,
+    };
+    match both {
+        Some(Both { content, data }) => Mail { content: Some(content), data: Some(data), ..mail },
+        None => Mail { content: Some(Body(text.into())), ..mail },
+    }
 }
 
 fn only(answer: Checked) -> Result<Mail, Failure> {
@@ -184,7 +194,7 @@ fn millis(time: Duration) -> u64 {
 
 /// The answer to a send: one recipient's outcome, or the list of them.
 #[derive(Debug)]
-enum Outcomes {
+pub enum Outcomes {
     One(Sent),
     Many(SentMany),
 }
@@ -202,10 +212,12 @@ impl<'de> Deserialize<'de> for Outcomes {
 }
 
 impl Outcomes {
-    fn all_sent(&self) -> bool {
+    /// One recipient that did not get it is enough for a script to look closer.
+    pub fn exit_code(&self) -> ExitCode {
+        let refused = |outcome: &SendOutcome| matches!(outcome, SendOutcome::Refused { .. });
         match self {
-            Outcomes::One(_) => true,
-            Outcomes::Many(many) => many.results.iter().all(|r| matches!(r, SendOutcome::Sent(_))),
+            Outcomes::Many(many) if many.results.iter().any(refused) => ExitCode::Refused,
+            Outcomes::One(_) | Outcomes::Many(_) => ExitCode::Done,
         }
     }
 }
@@ -308,8 +320,8 @@ mod tests {
             many.to_string(),
             "sent 7 to bob: live\nnot sent to full: `full` has 100 unread messages\n"
         );
-        assert!(!many.all_sent());
-        assert!(outcomes(&format!(r#"{{"results":[{BOB}],"unread":0}}"#)).all_sent());
+        assert_eq!(many.exit_code(), ExitCode::Refused);
+        assert_eq!(outcomes(&format!(r#"{{"results":[{BOB}],"unread":0}}"#)).exit_code(), ExitCode::Done);
     }
 
     #[test]
