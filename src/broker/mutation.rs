@@ -136,6 +136,9 @@ pub struct DeliveryRow {
     /// It may have been shown before.
     #[serde(default)]
     pub redelivered: bool,
+    /// A person put it back from the dead letters: it expires no more.
+    #[serde(default)]
+    pub requeued: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dead: Option<Dead>,
 }

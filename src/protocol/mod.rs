@@ -18,6 +18,7 @@ pub mod peer;
 pub mod refusal;
 pub mod request;
 pub mod response;
+pub mod startup;
 pub mod time;
 pub mod wire;
 
