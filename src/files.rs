@@ -41,6 +41,14 @@ pub(crate) fn options() -> OpenOptions {
     options
 }
 
+/// Creates a folder of mode 0700 and those above it, unless it exists.
+pub(crate) fn create_dir(path: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.recursive(true).create(path)
+}
+
 /// Makes what was created, renamed or removed in a folder survive a power cut.
 pub(crate) fn sync_dir(path: &Path) -> io::Result<()> {
     #[cfg(unix)]

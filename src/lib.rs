@@ -5,6 +5,7 @@ pub mod config;
 pub mod daemon;
 pub(crate) mod files;
 pub mod paths;
+pub mod history;
 pub mod protocol;
 pub mod share;
 pub mod store;

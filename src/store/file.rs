@@ -98,20 +98,23 @@ pub(super) struct Place {
 
 impl Place {
     pub(super) fn of(path: &Path, file: &File) -> Result<Place, StoreError> {
-        let failed = |error| StoreError::from_io(format!("cannot look at {}", path.display()), error);
-        let metadata = file.metadata().map_err(failed)?;
         #[cfg(unix)]
-        {
+        let identity = {
             use std::os::unix::fs::MetadataExt;
+            let failed = |error| StoreError::from_io(format!("cannot look at {}", path.display()), error);
+            let metadata = file.metadata().map_err(failed)?;
             let folder = files::parent(path);
             if fs::metadata(folder).map_err(failed)?.uid() != metadata.uid() {
                 return Err(StoreError::UnsafeDirectory(folder.to_owned()));
             }
-        }
+            identity(&metadata)
+        };
+        #[cfg(not(unix))]
+        let _ = file;
         Ok(Place {
             path: path.to_owned(),
             #[cfg(unix)]
-            identity: identity(&metadata),
+            identity,
         })
     }
 

@@ -88,16 +88,19 @@ impl RedbStore {
                 false
             }
         };
-        let (db, place) = patiently(tries, || {
-            let (backend, place) = backend(path)?;
-            Ok((guarded(|| build(backend))?, place))
-        })?;
-        let mut recovered = guarded(|| recover(db, steps, options.two_phase))?;
+        let read = || read(options, steps, tries);
+        let mut recovered = read()?;
+        if recovered.is_sparse()
+            && let Err(error) = recovered.compact()
+        {
+            // A full disk, most likely: it is no reason not to start.
+            tracing::warn!(%error, "cannot compact the store; going on without it");
+            drop(recovered);
+            recovered = read()?;
+        }
         recovered.fresh |= created;
         recovered.warnings = warnings;
-        recovered.store.place = Some(place);
         recovered.store.head = head;
-        recovered.compact_if_sparse()?;
         recovered.compare_with_head();
         Ok(recovered)
     }
@@ -182,12 +185,13 @@ impl Recovered<RedbStore> {
         self.store.write_head(stored.max(head));
     }
 
-    fn compact_if_sparse(&mut self) -> Result<(), StoreError> {
+    fn is_sparse(&self) -> bool {
         let size = self.store.size_bytes();
-        // A row's bytes are counted where it was read; its page costs about as much again.
-        if size <= COMPACT_BYTES || size <= COMPACT_RATIO * self.row_bytes {
-            return Ok(());
-        }
+        size > COMPACT_BYTES && size > COMPACT_RATIO * self.row_bytes
+    }
+
+    fn compact(&mut self) -> Result<(), StoreError> {
+        let before = self.store.size_bytes();
         let db = &mut self.store.db;
         guarded(|| {
             for _ in 0..COMPACT_PASSES {
@@ -197,7 +201,7 @@ impl Recovered<RedbStore> {
             }
             Ok(())
         })?;
-        tracing::info!(before = size, after = self.store.size_bytes(), "the store was compacted");
+        tracing::info!(before, after = self.store.size_bytes(), "the store was compacted");
         Ok(())
     }
 }
@@ -236,6 +240,17 @@ fn create(path: &Path, steps: &[Step], two_phase: bool) -> Result<(), StoreError
             Ok(db.close()?)
         })
     })
+}
+
+/// Opens an existing file and reads it.
+fn read(options: &StoreOptions, steps: &[Step], tries: u32) -> Result<Recovered<RedbStore>, StoreError> {
+    let (db, place) = patiently(tries, || {
+        let (backend, place) = backend(&options.path)?;
+        Ok((guarded(|| build(backend))?, place))
+    })?;
+    let mut recovered = guarded(|| recover(db, steps, options.two_phase))?;
+    recovered.store.place = Some(place);
+    Ok(recovered)
 }
 
 fn recover(db: Database, steps: &[Step], two_phase: bool) -> Result<Recovered<RedbStore>, StoreError> {
