@@ -288,6 +288,9 @@ pub struct LogArgs {
     /// Only messages with these words in sender, recipient, summary or text
     #[arg(long, value_name = "WORDS")]
     pub search: Option<String>,
+    /// The whole of each message, not only its beginning
+    #[arg(long)]
+    pub full: bool,
     /// Go on until interrupted, and print messages as they are read
     #[arg(long)]
     pub follow: bool,

@@ -30,12 +30,13 @@ use caller::{Caller, Daemon};
 pub use exit::ExitCode;
 use exit::Failure;
 use output::{Format, Output};
+use roles::Given;
 
-/// Runs the command that `args` are, the program's own name first.
-pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+/// Runs the command that `args` are, the program's own name first. `given` is for the daemon.
+pub fn run(args: impl IntoIterator<Item = OsString>, given: Given) -> ExitCode {
     let args: Vec<OsString> = args.into_iter().collect();
     let (json, outcome) = match Cli::try_parse_from(&args) {
-        Ok(cli) => (cli.global.json, act(cli)),
+        Ok(cli) => (cli.global.json, act(cli, given)),
         Err(error) => {
             let json = args.iter().take_while(|arg| *arg != "--").any(|arg| arg == "--json");
             (json, unparsed(&error, json))
@@ -55,10 +56,10 @@ fn unparsed(error: &clap::Error, json: bool) -> Result<ExitCode, Failure> {
     Ok(if error.use_stderr() { ExitCode::Usage } else { ExitCode::Done })
 }
 
-fn act(cli: Cli) -> Result<ExitCode, Failure> {
+fn act(cli: Cli, given: Given) -> Result<ExitCode, Failure> {
     let Cli { global, verb } = cli;
     match verb {
-        Verb::Daemon { detached } => roles::daemon(detached),
+        Verb::Daemon { detached } => roles::daemon(detached, given),
         Verb::Mcp(args) => roles::mcp(&global, args),
         Verb::Completions { shell } => completions(shell),
         Verb::Hook(args) => block_on(async {

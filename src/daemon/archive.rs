@@ -21,7 +21,13 @@ impl Archive {
         Archive { last_error: warnings.into_iter().next_back() }
     }
     pub fn make_copies(&mut self, _response: &mut Response, _copies: &[Copy]) {}
-    pub fn read_copy(&mut self, _m: MailboxId, id: MessageId, _o: u64, _unread: u64) -> Result<Response, Refusal> {
+    pub fn read_copy(
+        &mut self,
+        _m: MailboxId,
+        id: MessageId,
+        _o: u64,
+        _unread: u64,
+    ) -> Result<Response, Refusal> {
         Err(Refusal::unknown_message(id.0))
     }
     pub fn remember(&mut self, _ended: &[Ended]) {}

@@ -40,7 +40,12 @@ pub type Outbox = UnboundedSender<Outgoing>;
 /// What the engine gets.
 #[derive(Debug)]
 pub enum Command {
-    Open { session: SessionId, hello: Hello, peer: Peer, outbox: Outbox },
+    Open {
+        session: SessionId,
+        hello: Hello,
+        peer: Peer,
+        outbox: Outbox,
+    },
     Input(Input),
     /// End in order: answer what was read, commit, close the store.
     Stop,
@@ -202,7 +207,9 @@ impl Running {
                     let outcome = self.engine.archive.read_copy(mailbox, id, offset, unread);
                     self.answer(session, call, &outcome);
                 }
-                Effect::Push { session, event } => self.send(session, Outgoing::Line(wire::push_line(&event))),
+                Effect::Push { session, event } => {
+                    self.send(session, Outgoing::Line(wire::push_line(&event)))
+                }
                 Effect::Ended(delivery) => ended.push(delivery),
                 Effect::Stop => {
                     let _ = self.engine.notices.send(Notice::StopWanted);

@@ -166,7 +166,8 @@ fn start_engine(parts: Parts) -> anyhow::Result<Started> {
     let (notify, notices) = unbounded_channel();
     let Parts { broker, store, archive, clock, facts } = parts;
     let is_alive = |p: &ProcessId| process::is_alive(p.pid, p.start, &p.boot);
-    let engine = Engine { broker, store, archive, clock, is_alive, facts, commands: received, notices: notify };
+    let engine =
+        Engine { broker, store, archive, clock, is_alive, facts, commands: received, notices: notify };
     let thread = std::thread::Builder::new().name("engine".to_owned()).spawn(|| engine.run())?;
     Ok((notices, EngineHandle::new(commands), thread))
 }
@@ -232,8 +233,9 @@ impl Service {
         }
         if self.sessions.len() >= self.sessions_max {
             let limit = self.sessions_max;
-            let refusal = Refusal::new(RefusalCode::Busy, format!("{limit} sessions are open, which is the limit"))
-                .hint("close some agents, or raise `sessions` in config.toml");
+            let refusal =
+                Refusal::new(RefusalCode::Busy, format!("{limit} sessions are open, which is the limit"))
+                    .hint("close some agents, or raise `sessions` in config.toml");
             self.sessions.spawn(refuse(stream, refusal));
             return;
         }

@@ -29,7 +29,9 @@ const SPAWN_LOCK_WITHIN: Duration = Duration::from_millis(200);
 pub enum Claim {
     Ours(Ownership),
     /// Another daemon serves this store, there.
-    Others { socket: PathBuf },
+    Others {
+        socket: PathBuf,
+    },
 }
 
 /// The lock, held.
@@ -63,8 +65,11 @@ impl Ownership {
             Some(lock) => Self::note(lock, paths),
             None => {
                 let who = holder.map_or_else(String::new, |note| format!(" (pid {})", note.pid));
-                Err(Refusal::new(RefusalCode::Busy, format!("another daemon{who} holds the store and does not answer"))
-                    .hint("end that process, then try again"))
+                Err(Refusal::new(
+                    RefusalCode::Busy,
+                    format!("another daemon{who} holds the store and does not answer"),
+                )
+                .hint("end that process, then try again"))
             }
         }
     }

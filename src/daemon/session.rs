@@ -19,9 +19,9 @@ use crate::protocol::refusal::{Refusal, RefusalCode};
 use crate::protocol::request::Request;
 use crate::protocol::wire::{self, CallId, Incoming};
 use crate::protocol::{LINE_BYTES_MAX, PROTOCOL};
+use crate::transport::Stream;
 use crate::transport::codec::{Line, LineReader};
 use crate::transport::process::{self, ProcessFacts};
-use crate::transport::Stream;
 
 /// Time for a new connection to say hello: an honest client does so at once.
 pub const HELLO_WITHIN: Duration = Duration::from_secs(5);
@@ -89,8 +89,11 @@ impl InFlight {
         let calls = &mut self.lock().calls;
         if calls.len() >= CALLS_IN_FLIGHT_MAX {
             let limit = CALLS_IN_FLIGHT_MAX;
-            return Err(Refusal::new(RefusalCode::Busy, format!("{limit} calls are in flight, which is the limit"))
-                .hint("wait for an answer first"));
+            return Err(Refusal::new(
+                RefusalCode::Busy,
+                format!("{limit} calls are in flight, which is the limit"),
+            )
+            .hint("wait for an answer first"));
         }
         if !calls.insert(call.clone()) {
             return Err(Refusal::invalid_argument("a call with this id is in flight")
@@ -296,9 +299,7 @@ fn peer_facts(facts: ProcessFacts) -> Peer {
     let above = facts.ancestors.iter();
     Peer {
         process: Some(process(facts.pid, facts.start)),
-        ancestors: above
-            .map(|a| Ancestor { process: process(a.pid, a.start), wrapper: a.wrapper })
-            .collect(),
+        ancestors: above.map(|a| Ancestor { process: process(a.pid, a.start), wrapper: a.wrapper }).collect(),
         exe: facts.exe,
         cwd: facts.cwd,
         sandboxed: facts.sandboxed,

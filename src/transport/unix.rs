@@ -98,7 +98,8 @@ pub fn ask_to_end(pid: u32) {
     let Ok(raw) = i32::try_from(pid) else { return };
     // The kernel marks the path of a program that was replaced.
     let same = |a: std::ffi::OsString, b: std::ffi::OsString| {
-        a.to_string_lossy().trim_end_matches(" (deleted)") == b.to_string_lossy().trim_end_matches(" (deleted)")
+        a.to_string_lossy().trim_end_matches(" (deleted)")
+            == b.to_string_lossy().trim_end_matches(" (deleted)")
     };
     if raw > 1 && program(theirs).zip(program(ours)).is_some_and(|(a, b)| same(a, b)) {
         let _ = nix::sys::signal::kill(nix::unistd::Pid::from_raw(raw), nix::sys::signal::Signal::SIGTERM);

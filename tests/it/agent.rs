@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::world::{Said, SOON, World, kill, runs, until};
+use crate::world::{SOON, Said, World, kill, runs, until};
 
 /// Stands for the agent's program: it runs the MCP server on its own stdin and stdout, writes down its
 /// pid, and then runs what it reads from a FIFO, as an agent's shell tool would.
@@ -200,13 +200,16 @@ impl Agent {
     /// The next line of the server, whatever it is.
     pub fn next_message(&mut self, time: Duration) -> Option<Value> {
         match self.lines.recv_timeout(time) {
-            Ok(line) => Some(serde_json::from_str(&line).unwrap_or_else(|e| panic!("not JSON on stdout: {e}: {line}"))),
+            Ok(line) => Some(
+                serde_json::from_str(&line).unwrap_or_else(|e| panic!("not JSON on stdout: {e}: {line}")),
+            ),
             Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => None,
         }
     }
 
     pub fn cancel(&mut self, id: i64) {
-        let cancel = json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": id}});
+        let cancel =
+            json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": id}});
         self.write(&cancel.to_string());
     }
 

@@ -24,7 +24,16 @@ const ARROWS: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
-            "client", "protocol", "history", "share", "config", "paths", "telemetry", "transport", "daemon", "mcp",
+            "client",
+            "protocol",
+            "history",
+            "share",
+            "config",
+            "paths",
+            "telemetry",
+            "transport",
+            "daemon",
+            "mcp",
         ],
     ),
 ];
@@ -77,7 +86,16 @@ fn crates_stay_where_they_belong() {
 
 #[test]
 fn the_core_reads_no_clock_and_does_no_io() {
-    let banned = ["std::fs", "std::net", "std::io", "std::thread", "std::process", "SystemTime", "Instant::now", "std::env"];
+    let banned = [
+        "std::fs",
+        "std::net",
+        "std::io",
+        "std::thread",
+        "std::process",
+        "SystemTime",
+        "Instant::now",
+        "std::env",
+    ];
     let mut wrong = Vec::new();
     for (_, file, text) in sources().into_iter().filter(|(m, _, _)| m == "broker" || m == "protocol") {
         for word in banned {
@@ -124,6 +142,8 @@ fn code(text: &str) -> impl Iterator<Item = &str> {
 
 /// The modules that a file names, in `use` lines and in paths.
 fn crate_paths(text: &str) -> BTreeSet<String> {
-    let word = |rest: &str| rest.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or_default().to_owned();
+    let word = |rest: &str| {
+        rest.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or_default().to_owned()
+    };
     code(text).flat_map(|line| line.split("crate::").skip(1).map(word)).filter(|w| !w.is_empty()).collect()
 }

@@ -8,7 +8,8 @@ use crate::world::World;
 #[test]
 fn transcripts_of_the_specification_are_true() {
     let text = include_str!("../../docs/protocol.md");
-    let blocks: Vec<&str> = text.split("```transcript\n").skip(1).filter_map(|b| b.split("```").next()).collect();
+    let blocks: Vec<&str> =
+        text.split("```transcript\n").skip(1).filter_map(|b| b.split("```").next()).collect();
     assert!(blocks.len() >= 6, "the specification has conversations");
     for block in blocks {
         play(block);

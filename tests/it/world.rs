@@ -188,7 +188,8 @@ pub fn until(what: &str, mut fact: impl FnMut() -> bool) {
 }
 
 pub fn kill(pid: i32, signal: &str) {
-    let status = Command::new("kill").args([format!("-{signal}"), pid.to_string()]).stderr(Stdio::null()).status();
+    let status =
+        Command::new("kill").args([format!("-{signal}"), pid.to_string()]).stderr(Stdio::null()).status();
     assert!(status.is_ok(), "there is a kill command");
 }
 

@@ -150,7 +150,7 @@ fn every_row() -> Vec<Mutation> {
         Mutation::PutDelivery(
             MailboxId(300),
             MessageId(9),
-            DeliveryRow { tries: 5, redelivered: true, dead: Some(dead) },
+            DeliveryRow { tries: 5, redelivered: true, dead: Some(dead), requeued: true },
         ),
         Mutation::PutKey(
             MailboxId(1),
