@@ -155,14 +155,15 @@ struct World {
 
 impl World {
     fn start(folder: &Path) -> World {
-        let limits = "[limits]\nsends_per_minute = 0\nmailbox_messages = 0\nmailbox_bytes = 0\n";
+        let limits = "[limits]\nsends_per_minute = 0\nmailbox_messages = 0\nmailbox_bytes = 268435456\n";
         std::fs::write(folder.join("config.toml"), limits).expect("a config");
         let mut command = Command::new(env!("CARGO_BIN_EXE_ipcd"));
-        command.arg("daemon").env("IPCD_HOME", folder).stdin(Stdio::null()).stderr(Stdio::null());
+        command.arg("daemon").env("IPCD_HOME", folder).env("IPCD_LOG", "error").stdin(Stdio::null());
         let daemon = command.spawn().expect("a daemon");
         let socket = folder.join("run/ipcd.sock");
-        let world = World { daemon, socket };
+        let mut world = World { daemon, socket };
         while UnixStream::connect(&world.socket).is_err() {
+            assert!(world.daemon.try_wait().is_ok_and(|ended| ended.is_none()), "the daemon ended");
             std::thread::sleep(Duration::from_millis(5));
         }
         world

@@ -1,4 +1,5 @@
 pub mod broker;
+pub mod cli;
 pub mod client;
 pub mod config;
 pub mod daemon;

@@ -6,7 +6,7 @@
 //! meet at the same socket even where `XDG_RUNTIME_DIR` is gone.
 
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use directories::BaseDirs;
 
@@ -165,7 +165,7 @@ fn password_home() -> Option<PathBuf> {
 fn run_user() -> Option<PathBuf> {
     use std::os::unix::fs::MetadataExt;
     let uid = nix::unistd::Uid::current().as_raw();
-    let dir = Path::new("/run/user").join(uid.to_string());
+    let dir = PathBuf::from(format!("/run/user/{uid}"));
     // Not through a symlink: the folder itself must be ours.
     let found = dir.symlink_metadata().ok()?;
     (found.is_dir() && found.uid() == uid).then_some(dir)
@@ -183,6 +183,8 @@ fn run_user() -> Option<PathBuf> {
 
 #[cfg(all(test, unix))]
 mod tests {
+    use std::path::Path;
+
     use super::*;
 
     fn account() -> Account {

@@ -9,7 +9,9 @@ use std::path::Path;
 use std::sync::Mutex;
 
 use tracing::Level;
-use tracing_subscriber::fmt;
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::fmt::SubscriberBuilder;
+use tracing_subscriber::fmt::format::{DefaultFields, Format};
 
 /// Largest log file, in bytes; a fuller one starts over. Weeks of an ordinary daemon fit.
 pub const LOG_BYTES_MAX: u64 = 1 << 20;
@@ -26,9 +28,7 @@ pub enum Role {
 /// Logs to stderr from here on. A second call changes nothing.
 pub fn to_stderr(role: Role) {
     let level = Asked::read();
-    // No colours: the line is the same in a terminal, in a journal and in an agent's log.
-    let subscriber = fmt().with_writer(io::stderr).with_ansi(false).with_max_level(level.or(role)).finish();
-    begin(subscriber, level);
+    begin(plain(&level, role).with_writer(io::stderr).finish(), level);
 }
 
 /// Logs to the end of the file at `path` from here on. A second call changes nothing.
@@ -38,9 +38,14 @@ pub fn to_stderr(role: Role) {
 pub fn to_file(role: Role, path: &Path) -> io::Result<()> {
     let level = Asked::read();
     let writer = Mutex::new(LogFile::open(path, LOG_BYTES_MAX)?);
-    let subscriber = fmt().with_writer(writer).with_ansi(false).with_max_level(level.or(role)).finish();
-    begin(subscriber, level);
+    begin(plain(&level, role).with_writer(writer).finish(), level);
     Ok(())
+}
+
+fn plain(level: &Asked, role: Role) -> SubscriberBuilder<DefaultFields, Format, LevelFilter> {
+    // No colours: the line is the same in a terminal, in a journal and in an agent's log. No complaints
+    // about a stderr that nobody reads any more: printing them there would panic.
+    tracing_subscriber::fmt().with_ansi(false).log_internal_errors(false).with_max_level(level.or(role))
 }
 
 fn begin(subscriber: impl tracing::Subscriber + Send + Sync, level: Asked) {

@@ -91,7 +91,7 @@ async fn start_and_serve(options: Options) -> anyhow::Result<()> {
         Claim::Others { socket } => {
             tracing::info!(socket = %socket.display(), "another daemon serves already");
             if detached {
-                report(&Startup::Other { socket });
+                report(&Startup::Other { socket: socket.display().to_string() });
             }
             return Ok(());
         }
@@ -104,7 +104,7 @@ async fn start_and_serve(options: Options) -> anyhow::Result<()> {
     let (notices, engine, thread) = start_engine(parts)?;
     inherited.notifier.ready();
     if detached {
-        report(&Startup::Ready { socket: paths.socket.clone() });
+        report(&Startup::Ready { socket: paths.socket.display().to_string() });
     }
     tracing::info!(version = env!("CARGO_PKG_VERSION"), socket = %paths.socket.display(), "ready");
     let service = Service {

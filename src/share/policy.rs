@@ -9,7 +9,7 @@ use super::glob::Glob;
 
 /// Paths that hold secrets by convention. `**/id_*` would also cover ordinary sources, and a key
 /// under another name is found by its content.
-pub const DENIED_PATHS: [&str; 34] = [
+pub const DENIED_PATHS: [&str; 36] = [
     "**/.ssh/**",
     "**/.gnupg/**",
     "**/.aws/**",
@@ -34,8 +34,10 @@ pub const DENIED_PATHS: [&str; 34] = [
     "**/*.kdbx",
     "**/id_rsa",
     "**/id_dsa",
-    "**/id_ecdsa*",
-    "**/id_ed25519*",
+    "**/id_ecdsa",
+    "**/id_ecdsa_sk",
+    "**/id_ed25519",
+    "**/id_ed25519_sk",
     "**/.credentials.json",
     "**/.claude.json",
     // Not every `.claude` folder: agents keep whole working trees in the one of a project.

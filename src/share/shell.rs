@@ -18,8 +18,8 @@ pub(super) fn split(text: &str) -> Result<Vec<String>, Refusal> {
     if let Some(found) = foreign(text) {
         let message = format!("{found}, and the command runs without a shell");
         return Err(Refusal::new(RefusalCode::ShellSyntax, message).hint(
-            "put it into single quotes if it is meant literally; else share the parts one by one, \
-             or run it in your own shell and send the output",
+            "put it into single quotes if it is meant literally; else share the parts one by one, run it in \
+             your own shell and send the output, or name the shell: sh -c '…'",
         ));
     }
     let words = shlex::split(text).ok_or_else(|| {

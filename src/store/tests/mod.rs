@@ -136,9 +136,12 @@ fn every_row() -> Vec<Mutation> {
         counters(10),
         Mutation::PutMailbox(
             MailboxId(1),
-            Arc::new(MailboxRow { name: name("Alice"), holder: Some(holder) }),
+            Arc::new(MailboxRow { name: name("Alice"), holder: Some(holder), merged: vec![MailboxId(7)] }),
         ),
-        Mutation::PutMailbox(MailboxId(300), Arc::new(MailboxRow { name: name("bob"), holder: None })),
+        Mutation::PutMailbox(
+            MailboxId(300),
+            Arc::new(MailboxRow { name: name("bob"), holder: None, merged: Vec::new() }),
+        ),
         Mutation::PutName(name("alice").key(), NameRow { mailbox: MailboxId(1), forward_until: None }),
         Mutation::PutName(
             name("bobby").key(),
