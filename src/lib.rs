@@ -1,9 +1,14 @@
 pub mod broker;
+pub mod cli;
 pub mod client;
 pub mod config;
+pub mod daemon;
+pub(crate) mod files;
+pub mod history;
 pub mod mcp;
 pub mod paths;
 pub mod protocol;
 pub mod share;
+pub mod store;
 pub mod telemetry;
 pub mod transport;

@@ -1,4 +1,412 @@
-//! The core.
+//! The core: who has which name, what waits in which mailbox, who was handed what.
+//!
+//! [`Broker`] is a state machine. [`Input`]s and the time go in; a [`Step`] of durable [`Mutation`]s
+//! and of [`Effect`]s comes out, and whoever drives it makes the mutations durable before it lets an
+//! effect out.
+//!
+//! What always holds:
+//! - No I/O, no lock, no clock, no randomness, no async: same inputs, same steps.
+//! - [`State`] changes only through [`State::apply`]; what no mutation says is volatile and may be lost.
+//! - Each call gets exactly one answer, unless its session is gone.
+//! - An accepted message is ready, leased or dead until it is settled; never two of them, never none.
 
+mod auto;
+mod dead;
+mod directory;
+mod expiry;
 pub mod limits;
+mod mailbox;
 pub mod mutation;
+mod presence;
+mod quota;
+mod reading;
+mod sending;
+pub mod state;
+mod status;
+#[cfg(test)]
+mod tests;
+pub mod view;
+mod waiters;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use limits::Limits;
+use mutation::{Counters, MailboxId, MessageRow, Mutation};
+use presence::{Presence, Session, Speaker};
+use quota::Quota;
+use state::{Inconsistent, State};
+use waiters::Waiters;
+
+use crate::protocol::event::{Event, MailWaiting};
+use crate::protocol::hello::{Hello, Role};
+use crate::protocol::message::{Mail, MessageId, WholeFormat};
+use crate::protocol::name::Name;
+use crate::protocol::peer::{Peer, ProcessId};
+use crate::protocol::refusal::{Refusal, RefusalCode};
+use crate::protocol::request::Request;
+use crate::protocol::response::{Done, Response};
+use crate::protocol::time::{Now, Tick, Timestamp};
+use crate::protocol::wire::CallId;
+
+/// Number of one live connection, given by the daemon.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SessionId(pub u64);
+
+/// Something that happened outside.
+#[derive(Clone, Debug)]
+pub enum Input {
+    Opened {
+        session: SessionId,
+        hello: Hello,
+        peer: Peer,
+    },
+    Call {
+        session: SessionId,
+        call: CallId,
+        request: Request,
+    },
+    /// The caller wants no answer any more.
+    Cancelled {
+        session: SessionId,
+        call: CallId,
+    },
+    /// `polite`: the client said that it ends, and so did not die with mail in its hands.
+    Closed {
+        session: SessionId,
+        polite: bool,
+    },
+    /// The process that held this mailbox's name is gone (see [`Broker::doubtful`]).
+    Departed(MailboxId),
+    /// The daemon ends in order: nothing is handed out or taken in after this.
+    Stopping,
+}
+
+/// Something to do outside, once the step's mutations are durable.
+#[derive(Debug)]
+pub enum Effect {
+    Reply {
+        session: SessionId,
+        call: CallId,
+        outcome: Result<Response, Refusal>,
+        copies: Vec<Copy>,
+    },
+    /// Answer with a piece of a message that is read already, from its copy.
+    ReadCopy {
+        session: SessionId,
+        call: CallId,
+        mailbox: MailboxId,
+        id: MessageId,
+        offset: u64,
+        unread: u64,
+    },
+    Push {
+        session: SessionId,
+        event: Event,
+    },
+    /// A delivery ended; the history may know.
+    Ended(Ended),
+    /// A person asked the daemon to end.
+    Stop,
+}
+
+/// A message that is too large for its answer: a private copy is made before the answer goes out,
+/// and the answer's `path` is filled in.
+#[derive(Clone, Debug)]
+pub struct Copy {
+    pub mailbox: MailboxId,
+    pub format: WholeFormat,
+    pub message: Arc<MessageRow>,
+    /// The message without its content, as the answer shows it.
+    pub header: Mail,
+}
+
+/// How a delivery ended, for the history.
+#[derive(Clone, Debug)]
+pub struct Ended {
+    pub at: Timestamp,
+    pub to: Name,
+    pub message: Arc<MessageRow>,
+    pub how: EndedHow,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EndedHow {
+    Read,
+    /// A dead letter that a person purged.
+    Purged,
+    /// A dead letter that made room for a younger one.
+    MadeRoom,
+}
+
+/// What a run of inputs came to.
+#[derive(Debug, Default)]
+pub struct Step {
+    pub mutations: Vec<Mutation>,
+    pub effects: Vec<Effect>,
+}
+
+#[derive(Debug)]
+pub struct Broker {
+    limits: Limits,
+    state: State,
+    presence: Presence,
+    waiters: Waiters,
+    quota: Quota,
+    /// Mailboxes whose readers may have something to hear.
+    touched: BTreeSet<MailboxId>,
+    /// Nothing expires before this.
+    next_expiry: Option<Timestamp>,
+    stopping: bool,
+    now: Now,
+    step: Step,
+}
+
+impl Broker {
+    /// Takes up what `rows` describe. The first step marks the store as in use, and after an unclean
+    /// end every unsettled delivery as a possible repeat.
+    pub fn recover(limits: Limits, rows: &[Mutation], now: Now) -> Result<Broker, Inconsistent> {
+        let state = State::recover(rows)?;
+        let mut broker = Broker {
+            limits,
+            state,
+            presence: Presence::default(),
+            waiters: Waiters::default(),
+            quota: Quota::default(),
+            touched: BTreeSet::new(),
+            next_expiry: Some(Timestamp(0)),
+            stopping: false,
+            now,
+            step: Step::default(),
+        };
+        let before = broker.state.counters;
+        let unclean = !before.clean && before != Counters::default();
+        let repeat_until = if unclean { before.last_message } else { before.repeat_until };
+        broker.begin(now);
+        let wall = broker.wall();
+        broker.change(Mutation::PutCounters(Counters { clean: false, repeat_until, wall, ..before }));
+        broker.forget_abandoned();
+        Ok(broker)
+    }
+
+    /// Takes one input.
+    pub fn handle(&mut self, now: Now, input: Input) {
+        self.begin(now);
+        match input {
+            Input::Opened { session, hello, peer } => {
+                self.presence.sessions.insert(session, Session { hello, peer, mailbox: None, told: 0 });
+            }
+            Input::Call { session, call, request } => self.call(session, call, request),
+            Input::Cancelled { session, call } => {
+                if let Some(waiter) = self.waiters.take_call(session, &call) {
+                    let refusal = Refusal::new(RefusalCode::Cancelled, "the call was cancelled");
+                    self.reply(waiter.session, waiter.call, Err(refusal));
+                }
+            }
+            Input::Closed { session, polite } => self.close(session, polite),
+            Input::Departed(mailbox) => self.departed(mailbox),
+            Input::Stopping => self.stop(),
+        }
+        self.settle();
+    }
+
+    /// Lets time pass: waits end, mail and forwards expire.
+    pub fn tick(&mut self, now: Now) {
+        self.begin(now);
+        for waiter in self.waiters.take_due(now.tick) {
+            self.answer_waiter(waiter);
+        }
+        self.settle();
+    }
+
+    /// When [`Broker::tick`] has something to do at the latest.
+    pub fn next_deadline(&self) -> Option<Tick> {
+        self.waiters.next_deadline()
+    }
+
+    /// Everything since the last drain.
+    pub fn drain(&mut self) -> Step {
+        self.push_counts();
+        std::mem::take(&mut self.step)
+    }
+
+    /// Processes that hold a name without a connection. Whoever drives the broker asks the kernel and
+    /// reports those that are gone as [`Input::Departed`]: a name is free when its process is, and no
+    /// timer is needed.
+    pub fn doubtful(&self) -> Vec<(MailboxId, ProcessId)> {
+        let unconnected = self.state.mailboxes.iter().filter(|(id, _)| self.presence.holder(**id).is_none());
+        unconnected.filter_map(|(id, m)| Some((*id, m.row.holder.as_ref()?.process.clone()?))).collect()
+    }
+
+    pub fn sessions(&self) -> usize {
+        self.presence.sessions.len()
+    }
+
+    fn begin(&mut self, now: Now) {
+        self.now = now;
+        self.expire();
+    }
+
+    /// Wall-clock time that never goes back, not even over a restart.
+    fn wall(&self) -> Timestamp {
+        self.now.wall.max(self.state.counters.wall)
+    }
+
+    fn call(&mut self, session: SessionId, call: CallId, request: Request) {
+        if self.stopping {
+            return self.reply(session, call, Err(the_daemon_ends()));
+        }
+        let outcome = match request {
+            Request::Register(r) => self.register(session, &r),
+            Request::Send(r) => self.send(session, r),
+            Request::Broadcast(r) => self.broadcast(session, r),
+            // A check may be answered later, or from a file.
+            Request::Check(r) => match self.check(session, &call, &r) {
+                Ok(()) => return,
+                Err(refusal) => Err(refusal),
+            },
+            Request::Ack(r) => self.ack(session, r.ids.as_deref()),
+            Request::Nack(r) => self.nack(session, r.ids.as_deref()),
+            Request::List(_) => self.list(session),
+            Request::Rename(r) => self.rename(session, &r),
+            Request::Release(r) => self.release(session, &r),
+            Request::Auto(r) => self.auto(session, &r),
+            Request::Status(_) => self.status(session),
+            Request::DeadList(_) => self.dead_list(),
+            Request::DeadShow(r) => self.dead_show(r.id),
+            Request::DeadRequeue(r) => self.dead_requeue(session, r.ids.as_deref()),
+            Request::DeadPurge(r) => self.dead_purge(session, r.ids.as_deref()),
+            Request::Stop(_) => self.stop_by(session),
+        };
+        self.reply(session, call, outcome);
+    }
+
+    fn stop_by(&mut self, session: SessionId) -> Result<Response, Refusal> {
+        self.person(session, "stop the daemon")?;
+        self.step.effects.push(Effect::Stop);
+        Ok(Response::Done(Done {}))
+    }
+
+    /// The daemon ends in order: what is leased may be seen again, and says so.
+    fn stop(&mut self) {
+        self.stopping = true;
+        for waiter in self.waiters.take_all() {
+            self.reply(waiter.session, waiter.call, Err(the_daemon_ends()));
+        }
+        for (mailbox, id) in self.presence.all_leases() {
+            self.return_lease(mailbox, id, true);
+        }
+        let counters = Counters { clean: true, wall: self.wall(), ..self.state.counters };
+        self.change(Mutation::PutCounters(counters));
+    }
+
+    fn close(&mut self, session: SessionId, polite: bool) {
+        self.waiters.take_session(session);
+        for (mailbox, id) in self.presence.leases_of(session) {
+            self.return_lease(mailbox, id, polite);
+        }
+        let held = self.presence.sessions.get(&session).and_then(|s| s.mailbox);
+        if let Some(mailbox) = held {
+            self.presence.let_go(mailbox);
+            self.seen(mailbox);
+            let known = self.holder_of(mailbox).is_some_and(|h| h.process.is_some());
+            if polite || !known {
+                self.departed(mailbox);
+            }
+        }
+        self.presence.sessions.remove(&session);
+    }
+
+    /// The one place where a durable fact changes.
+    fn change(&mut self, mutation: Mutation) {
+        self.note_expiry(&mutation);
+        match self.state.apply(&mutation) {
+            Ok(()) => self.step.mutations.push(mutation),
+            Err(inconsistent) => {
+                debug_assert!(false, "{inconsistent}");
+                tracing::error!(%inconsistent, "a change was not made");
+            }
+        }
+    }
+
+    fn reply(&mut self, session: SessionId, call: CallId, outcome: Result<Response, Refusal>) {
+        self.reply_with_copies(session, call, outcome, Vec::new());
+    }
+
+    fn reply_with_copies(
+        &mut self,
+        session: SessionId,
+        call: CallId,
+        outcome: Result<Response, Refusal>,
+        copies: Vec<Copy>,
+    ) {
+        if let Err(refusal) = &outcome {
+            self.quota.count(refusal.code);
+        }
+        self.step.effects.push(Effect::Reply { session, call, outcome, copies });
+    }
+
+    fn speaker(&self, session: SessionId) -> Result<Speaker, Refusal> {
+        self.presence.speaker(&self.state, session)
+    }
+
+    /// The mailbox of whoever speaks; the user gets one when it is first needed.
+    fn speaking_mailbox(&mut self, session: SessionId, claim: Option<&str>) -> Result<MailboxId, Refusal> {
+        let speaker = self.speaker(session)?;
+        let name = self.presence.name(&self.state, speaker);
+        if let Some(claim) = claim
+            && Name::parse(claim)?.key() != name.key()
+        {
+            return Err(Refusal::new(RefusalCode::NotOwner, format!("you are `{name}`, not `{claim}`"))
+                .hint("leave that parameter out, or give your own name"));
+        }
+        match speaker {
+            Speaker::Instance(mailbox) => Ok(mailbox),
+            Speaker::User => Ok(self.user_mailbox()),
+        }
+    }
+
+    /// Refused below an agent: only a person may `what`.
+    fn person(&self, session: SessionId, what: &str) -> Result<(), Refusal> {
+        let cli = self.presence.sessions.get(&session).is_some_and(|s| s.hello.role == Role::Cli);
+        match self.speaker(session) {
+            Ok(Speaker::User) if cli => Ok(()),
+            _ => Err(Refusal::new(RefusalCode::NeedsHuman, format!("only a person may {what}"))
+                .hint("ask your user to run the command in a terminal of their own")),
+        }
+    }
+
+    /// Pairs waiting mail with parked checks. The only place that does.
+    fn settle(&mut self) {
+        if self.stopping {
+            return;
+        }
+        for mailbox in self.touched.clone() {
+            while let Some((number, _)) = self.waiters.first(mailbox) {
+                if self.bell_count(mailbox) == 0 {
+                    break;
+                }
+                let Some(waiter) = self.waiters.take(number) else { break };
+                self.answer_waiter(waiter);
+            }
+        }
+    }
+
+    /// Tells front ends how much waits, if that changed.
+    fn push_counts(&mut self) {
+        for mailbox in std::mem::take(&mut self.touched) {
+            let Some(session) = self.presence.holder(mailbox) else { continue };
+            let unread = self.bell_count(mailbox);
+            let Some(s) = self.presence.sessions.get_mut(&session) else { continue };
+            if s.told != unread {
+                s.told = unread;
+                let event = Event::Mail(MailWaiting { unread });
+                self.step.effects.push(Effect::Push { session, event });
+            }
+        }
+    }
+}
+
+fn the_daemon_ends() -> Refusal {
+    Refusal::new(RefusalCode::Retry, "the daemon ends").hint("repeat the call")
+}

@@ -49,13 +49,14 @@ fn millis(span: Duration) -> u64 {
     u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }
 
+/// RFC 3339 knows no later time: what is later is written as this, so that it can be read back.
+const LAST_MILLIS: u64 = 253_402_300_799_999;
+
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let time = i64::try_from(self.0).ok().and_then(chrono::DateTime::from_timestamp_millis);
-        match time {
-            Some(time) => write!(f, "{}", time.format("%Y-%m-%dT%H:%M:%S%.3fZ")),
-            None => write!(f, "9999-12-31T23:59:59.999Z"),
-        }
+        let time = chrono::DateTime::from_timestamp_millis(self.0.min(LAST_MILLIS) as i64);
+        let time = time.expect("chrono's years go beyond 9999");
+        write!(f, "{}", time.format("%Y-%m-%dT%H:%M:%S%.3fZ"))
     }
 }
 
@@ -83,6 +84,15 @@ mod tests {
         let text = serde_json::to_string(&time).unwrap();
         assert_eq!(text, "\"2026-11-21T21:27:08.007Z\"");
         assert_eq!(serde_json::from_str::<Timestamp>(&text).unwrap(), time);
+    }
+
+    #[test]
+    fn what_is_written_can_be_read_back_however_late() {
+        for late in [LAST_MILLIS, LAST_MILLIS + 1, i64::MAX as u64, u64::MAX] {
+            let text = serde_json::to_string(&Timestamp(late)).unwrap();
+            assert_eq!(text, "\"9999-12-31T23:59:59.999Z\"");
+            assert_eq!(serde_json::from_str::<Timestamp>(&text).unwrap(), Timestamp(LAST_MILLIS));
+        }
     }
 
     #[test]

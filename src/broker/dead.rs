@@ -1,0 +1,87 @@
+//! Dead letters: mail that could not be read. It waits for a person, who puts it back or forgets it.
+
+use super::mutation::{DeliveryRow, MailboxId, Mutation};
+use super::{Broker, EndedHow, SessionId};
+use crate::protocol::message::MessageId;
+use crate::protocol::refusal::Refusal;
+use crate::protocol::response::{DeadInfo, DeadListed, Response, Settled};
+
+impl Broker {
+    /// All dead letters, oldest death first, without their texts.
+    pub(super) fn dead_list(&self) -> Result<Response, Refusal> {
+        let dead = self.state.dead.iter().filter_map(|(_, mailbox, id)| self.dead_info(*mailbox, *id));
+        Ok(Response::DeadListed(DeadListed { dead: dead.collect() }))
+    }
+
+    /// One dead letter, whole.
+    pub(super) fn dead_show(&self, id: MessageId) -> Result<Response, Refusal> {
+        let found = self.dead_named(Some(&[id]))?;
+        let dead = found.into_iter().filter_map(|(mailbox, id)| {
+            let mut info = self.dead_info(mailbox, id)?;
+            let row = &self.state.messages.get(&id)?.row;
+            info.message.content = Some(row.content.clone());
+            info.message.data = row.data.clone();
+            Some(info)
+        });
+        Ok(Response::DeadListed(DeadListed { dead: dead.collect() }))
+    }
+
+    /// Back into the mailboxes, with all tries given back and no end.
+    pub(super) fn dead_requeue(
+        &mut self,
+        session: SessionId,
+        ids: Option<&[MessageId]>,
+    ) -> Result<Response, Refusal> {
+        self.person(session, "put dead letters back")?;
+        let letters = self.dead_named(ids)?;
+        for (mailbox, id) in &letters {
+            self.revive(*mailbox, *id);
+        }
+        Ok(Response::Settled(Settled { settled: letters.len() as u64, unread: 0 }))
+    }
+
+    pub(super) fn dead_purge(
+        &mut self,
+        session: SessionId,
+        ids: Option<&[MessageId]>,
+    ) -> Result<Response, Refusal> {
+        self.person(session, "purge dead letters")?;
+        let letters = self.dead_named(ids)?;
+        for (mailbox, id) in &letters {
+            self.end(*mailbox, *id, EndedHow::Purged);
+        }
+        Ok(Response::Settled(Settled { settled: letters.len() as u64, unread: 0 }))
+    }
+
+    fn revive(&mut self, mailbox: MailboxId, id: MessageId) {
+        let row = DeliveryRow { tries: 0, redelivered: true, requeued: true, dead: None };
+        self.change(Mutation::PutDelivery(mailbox, id, row));
+        self.touched.insert(mailbox);
+    }
+
+    fn dead_info(&self, mailbox: MailboxId, id: MessageId) -> Option<DeadInfo> {
+        let dead = self.state.mailboxes.get(&mailbox)?.dead.get(&id)?.dead?;
+        let size_bytes = self.state.messages.get(&id)?.row.size() as u64;
+        Some(DeadInfo {
+            reason: dead.reason,
+            died_at: dead.at,
+            size_bytes,
+            message: self.header(mailbox, id)?,
+        })
+    }
+
+    /// The dead letters among `ids`; an id that is none of them refuses the call.
+    fn dead_named(&self, ids: Option<&[MessageId]>) -> Result<Vec<(MailboxId, MessageId)>, Refusal> {
+        let all = self.state.dead.iter().map(|(_, mailbox, id)| (*mailbox, *id));
+        let Some(ids) = ids else { return Ok(all.collect()) };
+        let found: Vec<_> = all.filter(|(_, id)| ids.contains(id)).collect();
+        match ids.iter().find(|id| !found.iter().any(|(_, known)| known == *id)) {
+            Some(id) => Err(Refusal::new(
+                crate::protocol::refusal::RefusalCode::UnknownMessage,
+                format!("message {id} is no dead letter"),
+            )
+            .hint("`ipcd dead list` shows them")),
+            None => Ok(found),
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! What ends with time: forwards, mail with a time to live, mail for names that nobody ever held.
+//! Nothing here needs a timer: what is over is cleared before the next input is looked at.
+
+use super::Broker;
+use super::mutation::{DeliveryRow, MailboxId, MessageRow, Mutation};
+use crate::protocol::message::MessageId;
+use crate::protocol::response::DeadReason;
+use crate::protocol::time::Timestamp;
+
+impl Broker {
+    /// Clears what is over. Costs nothing until something is.
+    pub(super) fn expire(&mut self) {
+        let now = self.wall();
+        if self.next_expiry.is_none_or(|at| now < at) {
+            return;
+        }
+        let over = |at: Option<Timestamp>| at.is_some_and(|at| at <= now);
+        let names: Vec<_> = self
+            .state
+            .names
+            .iter()
+            .filter(|(_, n)| over(n.forward_until))
+            .map(|(key, _)| key.clone())
+            .collect();
+        for key in names {
+            self.change(Mutation::DropName(key));
+        }
+        let expired: Vec<(MailboxId, MessageId)> =
+            self.deliveries().filter(|(_, _, at)| *at <= now).map(|(mailbox, id, _)| (mailbox, id)).collect();
+        for (mailbox, id) in expired {
+            // What a reader has in its hands does not expire under it.
+            if self.presence.leased_to(mailbox, id).is_none() {
+                self.kill(mailbox, id, DeadReason::Expired);
+            }
+        }
+        let forwards = self.state.names.values().filter_map(|n| n.forward_until);
+        let mail = self.deliveries().map(|(_, _, at)| at).filter(|at| *at > now);
+        self.next_expiry = forwards.chain(mail).min();
+    }
+
+    /// Keeps [`Broker::expire`]'s date right for what is put now.
+    pub(super) fn note_expiry(&mut self, mutation: &Mutation) {
+        let at = match mutation {
+            Mutation::PutName(_, row) => row.forward_until,
+            Mutation::PutDelivery(mailbox, id, row) => {
+                self.state.messages.get(id).and_then(|m| self.expires(*mailbox, row, &m.row))
+            }
+            _ => None,
+        };
+        if let Some(at) = at {
+            self.next_expiry = Some(self.next_expiry.map_or(at, |next| next.min(at)));
+        }
+    }
+
+    /// Unsettled deliveries that expire, and when.
+    fn deliveries(&self) -> impl Iterator<Item = (MailboxId, MessageId, Timestamp)> + '_ {
+        self.state.mailboxes.iter().flat_map(move |(mailbox, m)| {
+            m.unsettled.iter().filter_map(move |(id, row)| {
+                let message = self.state.messages.get(id)?;
+                Some((*mailbox, *id, self.expires(*mailbox, row, &message.row)?))
+            })
+        })
+    }
+
+    fn expires(&self, mailbox: MailboxId, row: &DeliveryRow, message: &MessageRow) -> Option<Timestamp> {
+        if row.requeued {
+            return None;
+        }
+        let unclaimed = self.holder_of(mailbox).is_none() && !self.limits.unclaimed.is_zero();
+        let waits = unclaimed.then(|| message.sent_at.plus(self.limits.unclaimed));
+        [message.expires_at, waits].into_iter().flatten().min()
+    }
+}

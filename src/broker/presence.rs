@@ -1,0 +1,191 @@
+//! Who is connected, who holds which lease, and who speaks. Volatile: gone with the daemon.
+
+use std::collections::BTreeMap;
+
+use super::SessionId;
+use super::mutation::MailboxId;
+use super::state::State;
+use crate::protocol::hello::{Hello, Role};
+use crate::protocol::message::MessageId;
+use crate::protocol::name::Name;
+use crate::protocol::peer::{Peer, ProcessId};
+use crate::protocol::refusal::{Refusal, RefusalCode};
+
+#[derive(Debug)]
+pub struct Session {
+    pub hello: Hello,
+    pub peer: Peer,
+    /// The mailbox whose name this session holds. Only front ends hold names by their connection.
+    pub mailbox: Option<MailboxId>,
+    /// The count of the last `mail` push, so that none is said twice.
+    pub told: u64,
+}
+
+#[derive(Debug, Default)]
+pub struct Presence {
+    pub sessions: BTreeMap<SessionId, Session>,
+    /// Which session holds a mailbox's name.
+    holders: BTreeMap<MailboxId, SessionId>,
+    leases: BTreeMap<(MailboxId, MessageId), SessionId>,
+}
+
+/// In whose name a call is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Speaker {
+    Instance(MailboxId),
+    /// The person at this machine.
+    User,
+}
+
+impl Presence {
+    pub fn holder(&self, mailbox: MailboxId) -> Option<SessionId> {
+        self.holders.get(&mailbox).copied()
+    }
+
+    /// `session` holds this mailbox's name from now on; whoever held it before does not.
+    pub fn hold(&mut self, session: SessionId, mailbox: MailboxId) {
+        self.let_go(mailbox);
+        if let Some(s) = self.sessions.get_mut(&session) {
+            s.mailbox = Some(mailbox);
+            s.told = 0;
+            self.holders.insert(mailbox, session);
+        }
+    }
+
+    /// Nobody holds this mailbox's name by a connection; returns who did.
+    pub fn let_go(&mut self, mailbox: MailboxId) -> Option<SessionId> {
+        let session = self.holders.remove(&mailbox)?;
+        if let Some(s) = self.sessions.get_mut(&session) {
+            s.mailbox = None;
+        }
+        Some(session)
+    }
+
+    pub fn lease(&mut self, mailbox: MailboxId, message: MessageId, session: SessionId) {
+        self.leases.insert((mailbox, message), session);
+    }
+
+    pub fn leased_to(&self, mailbox: MailboxId, message: MessageId) -> Option<SessionId> {
+        self.leases.get(&(mailbox, message)).copied()
+    }
+
+    pub fn unlease(&mut self, mailbox: MailboxId, message: MessageId) {
+        self.leases.remove(&(mailbox, message));
+    }
+
+    /// Leased deliveries of one mailbox.
+    pub fn leased_in(&self, mailbox: MailboxId) -> usize {
+        self.leases.range((mailbox, MessageId(0))..=(mailbox, MessageId(u64::MAX))).count()
+    }
+
+    pub fn leases_of(&self, session: SessionId) -> Vec<(MailboxId, MessageId)> {
+        self.leases.iter().filter(|(_, s)| **s == session).map(|(lease, _)| *lease).collect()
+    }
+
+    pub fn all_leases(&self) -> Vec<(MailboxId, MessageId)> {
+        self.leases.keys().copied().collect()
+    }
+
+    /// The mailbox `from` was merged into `into`.
+    pub fn move_leases(&mut self, from: MailboxId, into: MailboxId) {
+        let moved: Vec<_> = self.leases.keys().filter(|(mailbox, _)| *mailbox == from).copied().collect();
+        for (mailbox, message) in moved {
+            if let Some(session) = self.leases.remove(&(mailbox, message)) {
+                self.leases.insert((into, message), session);
+            }
+        }
+    }
+
+    /// In whose name `session` speaks (`semantics.md` rule 16): its own, that of the agent above it,
+    /// that of a shell above it that registered, or the user's.
+    pub fn speaker(&self, state: &State, session: SessionId) -> Result<Speaker, Refusal> {
+        let not_registered = || {
+            Refusal::new(RefusalCode::NotRegistered, "you have no name yet")
+                .hint("call `register` with a name first")
+        };
+        let s = self.sessions.get(&session).ok_or_else(not_registered)?;
+        if s.hello.role == Role::Mcp {
+            return s.mailbox.map(Speaker::Instance).ok_or_else(not_registered);
+        }
+        let instance = match self.agents_above(s) {
+            None => self.registered_shell_above(state, s),
+            // An agent that has no name yet, or lost it, is no person.
+            Some(agents) if agents.is_empty() => {
+                return Err(Refusal::new(RefusalCode::NotRegistered, "the agent above has no name yet")
+                    .hint("it gets one by its `register` tool"));
+            }
+            Some(agents) => Some(self.choose(state, s, &agents)?),
+        };
+        let speaker = instance.map_or(Speaker::User, Speaker::Instance);
+        self.check_as(state, s, speaker)?;
+        Ok(speaker)
+    }
+
+    /// Instances of the nearest agent above `session`, if there is one.
+    fn agents_above(&self, session: &Session) -> Option<Vec<MailboxId>> {
+        let hosted = |process: &ProcessId| {
+            let of_host = |s: &&Session| s.hello.role == Role::Mcp && s.peer.host() == Some(process);
+            let mut front_ends = self.sessions.values().filter(of_host).peekable();
+            front_ends.peek()?;
+            Some(front_ends.filter_map(|s| s.mailbox).collect())
+        };
+        session.peer.ancestors.iter().find_map(|a| hosted(&a.process))
+    }
+
+    fn registered_shell_above(&self, state: &State, session: &Session) -> Option<MailboxId> {
+        let held_by = |process: &ProcessId| {
+            let holds = |row: &super::mutation::MailboxRow| {
+                row.holder.as_ref().is_some_and(|h| h.process.as_ref() == Some(process))
+            };
+            state.mailboxes.iter().find(|(_, mailbox)| holds(&mailbox.row)).map(|(id, _)| *id)
+        };
+        session.peer.ancestors.iter().find_map(|a| held_by(&a.process))
+    }
+
+    /// One of several instances of the same agent process: by its session, by its folder, by `--as`.
+    fn choose(&self, state: &State, session: &Session, agents: &[MailboxId]) -> Result<MailboxId, Refusal> {
+        let session_of = |mailbox: &MailboxId| self.holder(*mailbox).and_then(|id| self.sessions.get(&id));
+        let narrowed = |wanted: &dyn Fn(&Session) -> bool| -> Option<MailboxId> {
+            let mut fits = agents.iter().filter(|m| session_of(m).is_some_and(wanted));
+            fits.next().filter(|_| fits.next().is_none()).copied()
+        };
+        let by_name = session.hello.speak_as.as_ref().and_then(|name| {
+            let key = Name::parse(name).ok()?.key();
+            agents.iter().find(|m| state.mailboxes.get(m).is_some_and(|b| b.row.name.key() == key)).copied()
+        });
+        let program_session = session.hello.program_session.as_ref();
+        (agents.len() == 1)
+            .then(|| agents[0])
+            .or(by_name)
+            .or_else(|| {
+                let wanted = program_session?;
+                narrowed(&|s| s.hello.program_session.as_ref() == Some(wanted))
+            })
+            .or_else(|| narrowed(&|s| s.peer.cwd.is_some() && s.peer.cwd == session.peer.cwd))
+            .ok_or_else(|| {
+                let name = |m: &MailboxId| state.mailboxes.get(m).map(|b| b.row.name.to_string());
+                let names: Vec<String> = agents.iter().filter_map(name).collect();
+                Refusal::invalid_argument(format!("this shell could speak as {}", names.join(" or ")))
+                    .hint("say which one with --as NAME")
+            })
+    }
+
+    fn check_as(&self, state: &State, session: &Session, speaker: Speaker) -> Result<(), Refusal> {
+        let Some(wanted) = &session.hello.speak_as else { return Ok(()) };
+        let own = self.name(state, speaker);
+        if Name::parse(wanted)?.key() == own.key() {
+            return Ok(());
+        }
+        Err(Refusal::new(RefusalCode::NotOwner, format!("this shell speaks as `{own}`, not as `{wanted}`"))
+            .hint("run it below that agent, or `ipcd register` a name for this shell"))
+    }
+
+    pub fn name(&self, state: &State, speaker: Speaker) -> Name {
+        match speaker {
+            Speaker::Instance(mailbox) => {
+                state.mailboxes.get(&mailbox).map_or_else(Name::user, |m| m.row.name.clone())
+            }
+            Speaker::User => Name::user(),
+        }
+    }
+}

@@ -1,0 +1,215 @@
+//! All durable facts, in memory. [`State::apply`] is the only door: the broker goes through it with
+//! each change it decides, recovery goes through it with each stored row. What can be computed from
+//! rows (counts, bytes, shares) is kept beside them here and never stored.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::mutation::{
+    Counters, DeliveryRow, KeyRow, MailboxId, MailboxRow, MessageRow, Mutation, NameRow, ReceiptRow,
+};
+use crate::protocol::message::MessageId;
+use crate::protocol::name::NameKey;
+use crate::protocol::time::Timestamp;
+
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct State {
+    pub counters: Counters,
+    pub names: BTreeMap<NameKey, NameRow>,
+    pub mailboxes: BTreeMap<MailboxId, Mailbox>,
+    pub messages: BTreeMap<MessageId, StoredMessage>,
+    /// Bytes of all messages.
+    pub bytes: usize,
+    /// Dead letters, oldest death first.
+    pub dead: BTreeSet<(Timestamp, MailboxId, MessageId)>,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+pub struct StoredMessage {
+    pub row: Arc<MessageRow>,
+    /// Deliveries of it, dead ones included.
+    pub deliveries: usize,
+}
+
+/// A mailbox. A delivery in it is ready, leased or dead; never two of them, and when it is none of
+/// them it is settled and gone.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Mailbox {
+    pub row: Arc<MailboxRow>,
+    /// Ready and leased deliveries in the order of their acceptance.
+    pub unsettled: BTreeMap<MessageId, DeliveryRow>,
+    pub dead: BTreeMap<MessageId, DeliveryRow>,
+    pub keys: BTreeMap<String, KeyRow>,
+    /// The keys again, oldest first.
+    pub keys_by_age: BTreeSet<(Timestamp, String)>,
+    pub receipts: BTreeMap<MessageId, ReceiptRow>,
+    /// Bytes of unsettled mail.
+    pub bytes: usize,
+    /// What each sender has unsettled here; the daemon's own notices count for nobody.
+    pub shares: BTreeMap<MailboxId, Share>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Share {
+    pub messages: usize,
+    pub bytes: usize,
+}
+
+/// A row that speaks of something that is not there: the store is damaged.
+#[derive(Debug, thiserror::Error)]
+#[error("the store speaks of {what} that it does not hold")]
+pub struct Inconsistent {
+    pub what: String,
+}
+
+fn missing(what: impl Into<String>) -> Inconsistent {
+    Inconsistent { what: what.into() }
+}
+
+impl State {
+    /// Builds the state that `rows` describe.
+    pub fn recover(rows: &[Mutation]) -> Result<State, Inconsistent> {
+        let mut state = State::default();
+        for row in rows {
+            state.apply(row)?;
+        }
+        match state.messages.iter().find(|(_, m)| m.deliveries == 0) {
+            Some((id, _)) => Err(missing(format!("a mailbox for message {id}"))),
+            None => Ok(state),
+        }
+    }
+
+    /// Makes one change. Fails without changing anything when the mutation speaks of what is not there.
+    pub fn apply(&mut self, mutation: &Mutation) -> Result<(), Inconsistent> {
+        match mutation {
+            Mutation::PutCounters(counters) => self.counters = *counters,
+            Mutation::PutMailbox(id, row) => match self.mailboxes.get_mut(id) {
+                Some(mailbox) => mailbox.row = row.clone(),
+                None => {
+                    self.mailboxes.insert(*id, Mailbox::new(row.clone()));
+                }
+            },
+            Mutation::DropMailbox(id) => {
+                self.mailboxes.remove(id);
+            }
+            Mutation::PutName(key, row) => {
+                self.mailbox(row.mailbox)?;
+                self.names.insert(key.clone(), *row);
+            }
+            Mutation::DropName(key) => {
+                self.names.remove(key);
+            }
+            Mutation::PutMessage(row) => {
+                self.bytes += row.size();
+                self.messages.insert(row.id, StoredMessage { row: row.clone(), deliveries: 0 });
+            }
+            Mutation::DropMessage(id) => {
+                if let Some(message) = self.messages.remove(id) {
+                    self.bytes -= message.row.size();
+                }
+            }
+            Mutation::PutDelivery(mailbox, id, row) => {
+                self.mailbox(*mailbox)?;
+                self.messages.get(id).ok_or_else(|| missing(format!("message {id}")))?;
+                self.take_delivery(*mailbox, *id);
+                self.put_delivery(*mailbox, *id, row);
+            }
+            Mutation::DropDelivery(mailbox, id) => self.take_delivery(*mailbox, *id),
+            Mutation::PutKey(mailbox, key, row) => {
+                let mailbox = self.mailbox(*mailbox)?;
+                if let Some(old) = mailbox.keys.insert(key.clone(), row.clone()) {
+                    mailbox.keys_by_age.remove(&(old.at, key.clone()));
+                }
+                mailbox.keys_by_age.insert((row.at, key.clone()));
+            }
+            Mutation::DropKey(mailbox, key) => {
+                let mailbox = self.mailbox(*mailbox)?;
+                if let Some(old) = mailbox.keys.remove(key) {
+                    mailbox.keys_by_age.remove(&(old.at, key.clone()));
+                }
+            }
+            Mutation::PutReceipt(mailbox, id, row) => {
+                self.mailbox(*mailbox)?.receipts.insert(*id, *row);
+            }
+            Mutation::DropReceipt(mailbox, id) => {
+                self.mailbox(*mailbox)?.receipts.remove(id);
+            }
+        }
+        Ok(())
+    }
+
+    fn mailbox(&mut self, id: MailboxId) -> Result<&mut Mailbox, Inconsistent> {
+        self.mailboxes.get_mut(&id).ok_or_else(|| missing(format!("mailbox {}", id.0)))
+    }
+
+    fn put_delivery(&mut self, mailbox_id: MailboxId, id: MessageId, row: &DeliveryRow) {
+        let (Some(mailbox), Some(message)) =
+            (self.mailboxes.get_mut(&mailbox_id), self.messages.get_mut(&id))
+        else {
+            return;
+        };
+        message.deliveries += 1;
+        if let Some(dead) = row.dead {
+            mailbox.dead.insert(id, row.clone());
+            self.dead.insert((dead.at, mailbox_id, id));
+            return;
+        }
+        let size = message.row.size();
+        mailbox.unsettled.insert(id, row.clone());
+        mailbox.bytes += size;
+        if let Some(sender) = message.row.from_mailbox {
+            let share = mailbox.shares.entry(sender).or_default();
+            share.messages += 1;
+            share.bytes += size;
+        }
+    }
+
+    fn take_delivery(&mut self, mailbox_id: MailboxId, id: MessageId) {
+        let (Some(mailbox), Some(message)) =
+            (self.mailboxes.get_mut(&mailbox_id), self.messages.get_mut(&id))
+        else {
+            return;
+        };
+        if let Some(row) = mailbox.dead.remove(&id) {
+            message.deliveries -= 1;
+            if let Some(dead) = row.dead {
+                self.dead.remove(&(dead.at, mailbox_id, id));
+            }
+        }
+        if mailbox.unsettled.remove(&id).is_none() {
+            return;
+        }
+        message.deliveries -= 1;
+        let size = message.row.size();
+        mailbox.bytes -= size;
+        if let Some(sender) = message.row.from_mailbox
+            && let Some(share) = mailbox.shares.get_mut(&sender)
+        {
+            share.messages -= 1;
+            share.bytes -= size;
+            if share.messages == 0 {
+                mailbox.shares.remove(&sender);
+            }
+        }
+    }
+}
+
+impl Mailbox {
+    fn new(row: Arc<MailboxRow>) -> Mailbox {
+        Mailbox {
+            row,
+            unsettled: BTreeMap::new(),
+            dead: BTreeMap::new(),
+            keys: BTreeMap::new(),
+            keys_by_age: BTreeSet::new(),
+            receipts: BTreeMap::new(),
+            bytes: 0,
+            shares: BTreeMap::new(),
+        }
+    }
+
+    /// Nothing in it would be missed.
+    pub fn is_empty(&self) -> bool {
+        self.unsettled.is_empty() && self.dead.is_empty()
+    }
+}

@@ -1,0 +1,89 @@
+//! Parked checks. A waiter belongs to one call of one session and ends with an answer, a cancel, its
+//! deadline or its session; nothing else keeps it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::SessionId;
+use super::mutation::MailboxId;
+use crate::protocol::time::Tick;
+use crate::protocol::wire::CallId;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Waiter {
+    pub session: SessionId,
+    pub call: CallId,
+    pub mailbox: MailboxId,
+    pub limit: usize,
+    pub since: Tick,
+    pub deadline: Tick,
+}
+
+/// All waiters, in the order in which they came.
+#[derive(Debug, Default)]
+pub struct Waiters {
+    next: u64,
+    waiting: BTreeMap<u64, Waiter>,
+    by_mailbox: BTreeSet<(MailboxId, u64)>,
+    by_deadline: BTreeSet<(Tick, u64)>,
+}
+
+impl Waiters {
+    pub fn park(&mut self, waiter: Waiter) {
+        self.next += 1;
+        self.by_mailbox.insert((waiter.mailbox, self.next));
+        self.by_deadline.insert((waiter.deadline, self.next));
+        self.waiting.insert(self.next, waiter);
+    }
+
+    /// The first one that waits for this mailbox.
+    pub fn first(&self, mailbox: MailboxId) -> Option<(u64, &Waiter)> {
+        let (_, number) = self.by_mailbox.range((mailbox, 0)..=(mailbox, u64::MAX)).next()?;
+        self.waiting.get(number).map(|waiter| (*number, waiter))
+    }
+
+    pub fn take(&mut self, number: u64) -> Option<Waiter> {
+        let waiter = self.waiting.remove(&number)?;
+        self.by_mailbox.remove(&(waiter.mailbox, number));
+        self.by_deadline.remove(&(waiter.deadline, number));
+        Some(waiter)
+    }
+
+    pub fn take_call(&mut self, session: SessionId, call: &CallId) -> Option<Waiter> {
+        let number = self.waiting.iter().find(|(_, w)| w.session == session && w.call == *call)?.0;
+        self.take(*number)
+    }
+
+    pub fn take_session(&mut self, session: SessionId) -> Vec<Waiter> {
+        self.take_where(|w| w.session == session)
+    }
+
+    pub fn take_mailbox(&mut self, mailbox: MailboxId) -> Vec<Waiter> {
+        self.take_where(|w| w.mailbox == mailbox)
+    }
+
+    /// Those whose time is over.
+    pub fn take_due(&mut self, now: Tick) -> Vec<Waiter> {
+        let due: Vec<u64> = self.by_deadline.range(..=(now, u64::MAX)).map(|(_, number)| *number).collect();
+        due.into_iter().filter_map(|number| self.take(number)).collect()
+    }
+
+    pub fn take_all(&mut self) -> Vec<Waiter> {
+        self.take_where(|_| true)
+    }
+
+    /// The mailbox `from` was merged into `into`.
+    pub fn move_mailbox(&mut self, from: MailboxId, into: MailboxId) {
+        for waiter in self.take_mailbox(from) {
+            self.park(Waiter { mailbox: into, ..waiter });
+        }
+    }
+
+    pub fn next_deadline(&self) -> Option<Tick> {
+        self.by_deadline.first().map(|(deadline, _)| *deadline)
+    }
+
+    fn take_where(&mut self, wanted: impl Fn(&Waiter) -> bool) -> Vec<Waiter> {
+        let numbers: Vec<u64> = self.waiting.iter().filter(|(_, w)| wanted(w)).map(|(n, _)| *n).collect();
+        numbers.into_iter().filter_map(|number| self.take(number)).collect()
+    }
+}

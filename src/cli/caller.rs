@@ -1,0 +1,122 @@
+//! What every verb gets: the way to the daemon, and the way to the reader.
+
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
+
+use super::args::Global;
+use super::exit::Failure;
+use super::output::{Format, Output};
+use crate::client::{Link, LinkConfig};
+use crate::paths::Paths;
+use crate::protocol::PROTOCOL;
+use crate::protocol::hello::{Hello, Role};
+use crate::protocol::request::Request;
+use crate::protocol::time::Timestamp;
+
+/// How long a command survives a restart of the daemon. Recovering a large store takes seconds;
+/// a person at a terminal gives up soon after.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Where agents put the number of their own session for the programs that they start: it tells two
+/// agents of one kind apart.
+const PROGRAM_SESSIONS: [&str; 4] =
+    ["CLAUDE_CODE_SESSION_ID", "COPILOT_AGENT_SESSION_ID", "GEMINI_SESSION_ID", "CODEX_THREAD_ID"];
+
+/// Whether a verb starts a daemon when there is none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Daemon {
+    Needed,
+    /// It is asked if it is there; starting one would tell nothing.
+    AsItIs,
+}
+
+pub struct Caller {
+    pub out: Output,
+    link: Link,
+}
+
+impl Caller {
+    /// Connects with the first call, not here.
+    pub fn new(global: &Global, daemon: Daemon) -> Result<Caller, Failure> {
+        let session = PROGRAM_SESSIONS.iter().find_map(|name| std::env::var(name).ok());
+        let launch = daemon == Daemon::Needed && !global.no_spawn;
+        let link = link(&Paths::from_env()?, launch, hello(global.speak_as.clone(), session));
+        let format = if global.json { Format::Json } else { Format::People };
+        Ok(Caller { out: Output::stdout(format), link })
+    }
+
+    /// Calls, and gives the answer as it came and decoded.
+    pub async fn call<T: DeserializeOwned>(&self, request: Request) -> Result<(Box<RawValue>, T), Failure> {
+        let method = request.method();
+        let raw = self.link.call(request).await?;
+        let answer = serde_json::from_str(raw.get()).map_err(|e| {
+            Failure::Bug(anyhow::anyhow!("the daemon's answer to `{method}` cannot be read: {e}"))
+        })?;
+        Ok((raw, answer))
+    }
+
+    /// Calls, and shows the answer: as it came with `--json`, else as `render` puts it.
+    pub async fn show<T: DeserializeOwned>(
+        &mut self,
+        request: Request,
+        render: impl FnOnce(&T) -> String,
+    ) -> Result<T, Failure> {
+        let (raw, answer) = self.call(request).await?;
+        self.print(&raw, || render(&answer))?;
+        Ok(answer)
+    }
+
+    pub fn print(&mut self, raw: &RawValue, render: impl FnOnce() -> String) -> Result<(), Failure> {
+        if self.out.is_json() { self.out.json(raw.get()) } else { self.out.people(&render()) }
+    }
+
+    /// Says goodbye, so that what was taken and not settled counts as given back and not as lost.
+    pub async fn close(self) {
+        self.link.close().await;
+    }
+}
+
+/// A link of a command. Without `launch` it does not wait for a daemon that is not there.
+pub fn link(paths: &Paths, launch: bool, hello: Hello) -> Link {
+    link_to(paths, launch, if launch { PATIENCE } else { Duration::ZERO }, hello)
+}
+
+/// A link that stands so long without a daemon.
+pub fn link_to(paths: &Paths, launch: bool, patience: Duration, hello: Hello) -> Link {
+    Link::new(LinkConfig {
+        socket: paths.socket.clone(),
+        spawn_lock: paths.spawn_lock.clone(),
+        launch,
+        hello,
+        resume: Arc::new(|| None),
+        patience,
+    })
+}
+
+pub fn hello(speak_as: Option<String>, program_session: Option<String>) -> Hello {
+    Hello {
+        protocol: PROTOCOL,
+        role: Role::Cli,
+        client: concat!("ipcd/", env!("CARGO_PKG_VERSION")).to_owned(),
+        program: None,
+        program_session,
+        speak_as,
+    }
+}
+
+/// A key for a message that was given none: the link repeats a call after a daemon restart, and the
+/// daemon then keeps one copy.
+pub fn fresh_key() -> String {
+    let random = || RandomState::new().hash_one("key");
+    format!("cli-{:016x}{:016x}", random(), random())
+}
+
+/// The only clock of the commands; it dates what is shown and decides nothing.
+pub fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    Timestamp(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}

@@ -1,0 +1,128 @@
+//! The command line: parses, dispatches one verb, and maps what became of it to an exit code.
+//!
+//! What always holds: stdout carries results only; each verb lives in the file of its noun and gets
+//! a [`caller::Caller`]; nothing here decides what the daemon would decide.
+
+mod admin;
+mod args;
+mod caller;
+mod demo;
+mod exit;
+mod hook;
+mod letter;
+mod log;
+mod mail;
+mod names;
+mod output;
+mod roles;
+mod share;
+mod status;
+mod text;
+mod units;
+
+use std::ffi::OsString;
+use std::io;
+
+use clap::{CommandFactory, Parser};
+
+use args::{Cli, Global, Verb};
+use caller::{Caller, Daemon};
+pub use exit::ExitCode;
+use exit::Failure;
+use output::{Format, Output};
+use roles::Given;
+
+/// Runs the command that `args` are, the program's own name first. `given` is for the daemon.
+pub fn run(args: impl IntoIterator<Item = OsString>, given: Given) -> ExitCode {
+    let args: Vec<OsString> = args.into_iter().collect();
+    let (json, outcome) = match Cli::try_parse_from(&args) {
+        Ok(cli) => (cli.global.json, act(cli, given)),
+        Err(error) => {
+            let json = args.iter().take_while(|arg| *arg != "--").any(|arg| arg == "--json");
+            (json, unparsed(&error, json))
+        }
+    };
+    outcome.unwrap_or_else(|failure| failure.report(json, &mut io::stdout(), &mut io::stderr()))
+}
+
+/// Help and the version are results; everything else that clap has to say is a failure.
+fn unparsed(error: &clap::Error, json: bool) -> Result<ExitCode, Failure> {
+    if json && error.use_stderr() {
+        let text = error.render().to_string();
+        let (message, hint) = text.split_once("\n\n").unwrap_or((&text, ""));
+        return Err(Failure::usage(message.trim_start_matches("error: "), hint.trim()));
+    }
+    error.print().map_err(Failure::Output)?;
+    Ok(if error.use_stderr() { ExitCode::Usage } else { ExitCode::Done })
+}
+
+fn act(cli: Cli, given: Given) -> Result<ExitCode, Failure> {
+    let Cli { global, verb } = cli;
+    match verb {
+        Verb::Daemon { detached } => roles::daemon(detached, given),
+        Verb::Mcp(args) => roles::mcp(&global, args),
+        Verb::Completions { shell } => completions(shell),
+        Verb::Hook(args) => block_on(async {
+            if let Some(words) = hook::hook(&global, args).await {
+                // An agent must not stumble over its hook, whatever became of the words.
+                let _ = Output::stdout(Format::Json).json(&words);
+            }
+            Ok(ExitCode::Done)
+        }),
+        Verb::Log(args) => block_on(log::log(&global, args)),
+        Verb::Demo => block_on(demo::demo(&global)),
+        verb => block_on(ask(&global, verb)),
+    }
+}
+
+/// The verbs that ask the daemon.
+async fn ask(global: &Global, verb: Verb) -> Result<ExitCode, Failure> {
+    let daemon = match verb {
+        Verb::Status { .. } | Verb::Stop => Daemon::AsItIs,
+        _ => Daemon::Needed,
+    };
+    let mut caller = Caller::new(global, daemon)?;
+    let outcome = match verb {
+        Verb::Send(args) => mail::send(&mut caller, args).await,
+        Verb::Check(args) => mail::check(&mut caller, args).await,
+        Verb::Wait(args) => mail::wait(&mut caller, args).await,
+        Verb::Broadcast(args) => mail::broadcast(&mut caller, args).await,
+        Verb::Share(verb) => share::share(&mut caller, verb).await,
+        Verb::List => names::list(&mut caller).await,
+        Verb::Register(args) => names::register(&mut caller, args).await,
+        Verb::Rename { new } => names::rename(&mut caller, new).await,
+        Verb::Release { name } => names::release(&mut caller, name).await,
+        Verb::Auto(verb) => names::auto(&mut caller, verb).await,
+        Verb::Status { line: true } => status::status_line(&mut caller).await,
+        Verb::Status { line: false } => status::status(&mut caller).await,
+        Verb::Dead(verb) => admin::dead(&mut caller, verb).await,
+        Verb::Stop => admin::stop(&mut caller).await,
+        Verb::Daemon { .. }
+        | Verb::Mcp(_)
+        | Verb::Completions { .. }
+        | Verb::Hook(_)
+        | Verb::Log(_)
+        | Verb::Demo => {
+            unreachable!("`act` has taken the verbs that do not ask the daemon")
+        }
+    };
+    caller.close().await;
+    outcome
+}
+
+fn block_on(verb: impl Future<Output = Result<ExitCode, Failure>>) -> Result<ExitCode, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime =
+        runtime.map_err(|e| Failure::Surroundings(anyhow::Error::new(e).context("cannot start")))?;
+    let outcome = runtime.block_on(verb);
+    // A read of stdin that never ends must not keep the process.
+    runtime.shutdown_background();
+    outcome
+}
+
+fn completions(shell: clap_complete::Shell) -> Result<ExitCode, Failure> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "ipcd", &mut script);
+    Output::stdout(Format::People).verbatim(&script)?;
+    Ok(ExitCode::Done)
+}

@@ -1,0 +1,36 @@
+//! The only caller of `now()` in the daemon: time reaches everything else as a parameter.
+
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use crate::protocol::time::{Now, Tick, Timestamp};
+
+#[derive(Clone, Copy, Debug)]
+pub struct Clock {
+    start: Instant,
+}
+
+impl Clock {
+    pub fn start() -> Clock {
+        Clock { start: Instant::now() }
+    }
+
+    pub fn now(&self) -> Now {
+        // A clock before 1970 is taken for 1970: stored time never goes back, so it is harmless.
+        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Now { wall: Timestamp(millis(wall)), tick: Tick(millis(self.start.elapsed())) }
+    }
+
+    /// From now until `tick`.
+    pub fn until(&self, tick: Tick) -> Duration {
+        // Ticks are whole milliseconds: one more, so as not to wake up just before.
+        Duration::from_millis(tick.0 + 1).saturating_sub(self.start.elapsed())
+    }
+
+    pub fn uptime(&self) -> Duration {
+        self.start.elapsed()
+    }
+}
+
+fn millis(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+}

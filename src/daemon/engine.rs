@@ -1,0 +1,277 @@
+//! The engine: the one thread that owns the broker and the store.
+//!
+//! It takes what came in while the last commit ran, lets the broker decide, commits once for all of
+//! it, and only then lets answers out. So a commit is shared by everyone who waits for one, without a
+//! timer, and nothing leaves the daemon before it is durable.
+
+use std::collections::BTreeMap;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
+
+use tokio::sync::mpsc::UnboundedSender;
+
+use super::archive::Archive;
+use super::clock::Clock;
+use crate::broker::{Broker, Effect, Input, SessionId, Step};
+use crate::protocol::event::Event;
+use crate::protocol::hello::Hello;
+use crate::protocol::peer::{Peer, ProcessId};
+use crate::protocol::refusal::Refusal;
+use crate::protocol::response::{DaemonStatus, Response};
+use crate::protocol::wire::{self, CallId};
+use crate::store::{Store, StoreError};
+
+/// Inputs in one batch: bounds what one commit holds, and how long the first of them waits for it.
+const BATCH_INPUTS_MAX: usize = 256;
+
+/// What a session's writer gets.
+#[derive(Debug)]
+pub enum Outgoing {
+    /// The answer to a call, which is in flight until this line is written.
+    Answer(CallId, Vec<u8>),
+    Line(Vec<u8>),
+    /// Nothing follows: write what is there and close.
+    End,
+}
+
+/// Where a session's lines go. Unbounded as a channel, bounded by the calls in flight, each of which
+/// has one answer of bounded size.
+pub type Outbox = UnboundedSender<Outgoing>;
+
+/// What the engine gets.
+#[derive(Debug)]
+pub enum Command {
+    Open {
+        session: SessionId,
+        hello: Hello,
+        peer: Peer,
+        outbox: Outbox,
+    },
+    Input(Input),
+    /// End in order: answer what was read, commit, close the store.
+    Stop,
+}
+
+/// Why the engine ended.
+#[derive(Debug)]
+pub enum End {
+    /// It was told to.
+    Stopped,
+    Failed(StoreError),
+}
+
+/// What the engine says while it runs.
+#[derive(Debug)]
+pub enum Notice {
+    /// A person asked for the daemon to end.
+    StopWanted,
+    /// The engine has ended.
+    Ended(End),
+}
+
+/// Whether a process still runs: the kernel's word, handed in so that tests can give another.
+pub type IsAlive = fn(&ProcessId) -> bool;
+
+pub struct Engine {
+    pub broker: Broker,
+    pub store: Box<dyn Store>,
+    pub archive: Archive,
+    pub clock: Clock,
+    pub is_alive: IsAlive,
+    /// What `status` says of the daemon, but for what changes.
+    pub facts: DaemonStatus,
+    pub commands: Receiver<Command>,
+    pub notices: UnboundedSender<Notice>,
+}
+
+impl Engine {
+    /// Runs until it is told to stop, nobody can tell it anything any more, or a commit fails.
+    pub fn run(self) {
+        let notices = self.notices.clone();
+        let mut running = Running { engine: self, outboxes: BTreeMap::new() };
+        let end = match running.serve() {
+            Ok(()) => End::Stopped,
+            Err(error) => End::Failed(error),
+        };
+        running.end_sessions();
+        if let End::Stopped = end
+            && let Err(error) = running.engine.store.close()
+        {
+            tracing::error!(%error, "closing the store");
+        }
+        // Nobody listens when the daemon is being torn down anyway.
+        let _ = notices.send(Notice::Ended(end));
+    }
+}
+
+struct Running {
+    engine: Engine,
+    outboxes: BTreeMap<SessionId, Outbox>,
+}
+
+impl Running {
+    fn serve(&mut self) -> Result<(), StoreError> {
+        // What the broker said on recovery: that the store is in use from here on.
+        self.commit_and_release()?;
+        loop {
+            let Some(first) = self.wait() else { return self.stop() };
+            let mut stop = false;
+            self.engine.broker.tick(self.engine.clock.now());
+            self.depart();
+            let more = first.into_iter().chain(self.engine.commands.try_iter().take(BATCH_INPUTS_MAX));
+            for command in more.collect::<Vec<_>>() {
+                stop |= self.take(command);
+            }
+            self.commit_and_release()?;
+            if stop {
+                return self.stop();
+            }
+        }
+    }
+
+    /// The next command, or none when a deadline of the broker came first. `None`: nobody can send any.
+    fn wait(&self) -> Option<Option<Command>> {
+        let commands = &self.engine.commands;
+        let Some(deadline) = self.engine.broker.next_deadline() else {
+            return commands.recv().ok().map(Some);
+        };
+        match commands.recv_timeout(self.engine.clock.until(deadline)) {
+            Ok(command) => Some(Some(command)),
+            Err(RecvTimeoutError::Timeout) => Some(None),
+            Err(RecvTimeoutError::Disconnected) => None,
+        }
+    }
+
+    /// Takes one command; true if it was the last.
+    fn take(&mut self, command: Command) -> bool {
+        let now = self.engine.clock.now();
+        match command {
+            Command::Open { session, hello, peer, outbox } => {
+                self.outboxes.insert(session, outbox);
+                self.engine.broker.handle(now, Input::Opened { session, hello, peer });
+            }
+            Command::Input(input) => {
+                let closed = match &input {
+                    Input::Closed { session, .. } => Some(*session),
+                    _ => None,
+                };
+                self.engine.broker.handle(now, input);
+                if let Some(session) = closed {
+                    self.outboxes.remove(&session);
+                }
+            }
+            Command::Stop => return true,
+        }
+        false
+    }
+
+    /// Tells the broker which holders of names are gone.
+    fn depart(&mut self) {
+        for (mailbox, process) in self.engine.broker.doubtful() {
+            if !(self.engine.is_alive)(&process) {
+                self.engine.broker.handle(self.engine.clock.now(), Input::Departed(mailbox));
+            }
+        }
+    }
+
+    fn stop(&mut self) -> Result<(), StoreError> {
+        self.engine.broker.handle(self.engine.clock.now(), Input::Stopping);
+        self.commit_and_release()
+    }
+
+    fn commit_and_release(&mut self) -> Result<(), StoreError> {
+        let Step { mutations, effects } = self.engine.broker.drain();
+        if !mutations.is_empty()
+            && let Err(error) = self.engine.store.commit(&mutations)
+        {
+            tracing::error!(error = &error as &dyn std::error::Error, "a commit failed; the daemon ends");
+            self.refuse(effects, &error.refusal());
+            return Err(error);
+        }
+        self.release(effects);
+        Ok(())
+    }
+
+    /// Lets effects out: their mutations are durable.
+    fn release(&mut self, effects: Vec<Effect>) {
+        let mut ended = Vec::new();
+        for effect in effects {
+            match effect {
+                Effect::Reply { session, call, mut outcome, copies } => {
+                    if let Ok(response) = &mut outcome {
+                        self.complete(response);
+                        self.engine.archive.make_copies(response, &copies);
+                    }
+                    self.answer(session, call, &outcome);
+                }
+                Effect::ReadCopy { session, call, mailbox, id, offset, unread } => {
+                    let outcome = self.engine.archive.read_copy(mailbox, id, offset, unread);
+                    self.answer(session, call, &outcome);
+                }
+                Effect::Push { session, event } => {
+                    self.send(session, Outgoing::Line(wire::push_line(&event)))
+                }
+                Effect::Ended(delivery) => ended.push(delivery),
+                Effect::Stop => {
+                    let _ = self.engine.notices.send(Notice::StopWanted);
+                }
+            }
+        }
+        // After the answers: the history is no promise, and nobody waits for it.
+        self.engine.archive.remember(&ended);
+    }
+
+    /// The batch is not durable: each of its calls is refused, and nothing else of it leaves.
+    fn refuse(&self, effects: Vec<Effect>, refusal: &Refusal) {
+        for effect in effects {
+            if let Effect::Reply { session, call, .. } = effect {
+                self.answer(session, call, &Err(refusal.clone()));
+            }
+        }
+    }
+
+    fn answer(&self, session: SessionId, call: CallId, outcome: &Result<Response, Refusal>) {
+        let line = wire::answer_line(&call, outcome);
+        self.send(session, Outgoing::Answer(call, line));
+    }
+
+    fn send(&self, session: SessionId, outgoing: Outgoing) {
+        if let Some(outbox) = self.outboxes.get(&session) {
+            // A session that ended a moment ago reads nothing any more; its `Closed` is on its way.
+            let _ = outbox.send(outgoing);
+        }
+    }
+
+    /// Adds what only the daemon knows.
+    fn complete(&self, response: &mut Response) {
+        if let Response::Status(status) = response {
+            status.daemon = Some(DaemonStatus {
+                uptime_seconds: self.engine.clock.uptime().as_secs(),
+                store_bytes: self.engine.store.size_bytes(),
+                last_error: self.engine.archive.last_error(),
+                ..self.engine.facts.clone()
+            });
+        }
+    }
+
+    fn end_sessions(&self) {
+        for outbox in self.outboxes.values() {
+            let _ = outbox.send(Outgoing::Line(wire::push_line(&Event::Closing)));
+            let _ = outbox.send(Outgoing::End);
+        }
+    }
+}
+
+/// Sends commands to the engine from the I/O thread.
+#[derive(Clone, Debug)]
+pub struct EngineHandle(Sender<Command>);
+
+impl EngineHandle {
+    pub fn new(commands: Sender<Command>) -> EngineHandle {
+        EngineHandle(commands)
+    }
+
+    /// False: the engine has ended, and the daemon is about to.
+    pub fn tell(&self, command: Command) -> bool {
+        self.0.send(command).is_ok()
+    }
+}

@@ -1,0 +1,339 @@
+//! The shell around the broker: everything that touches a clock, a socket, a disk or a signal.
+//!
+//! Two threads: this one does all the I/O of sockets (tokio, one thread), the engine's owns broker and
+//! store. The start is a list, and the stop is the same list backwards:
+//!
+//! 1. `ipcd.lock`, for life: whoever holds it owns the store and the socket's path.
+//! 2. The store; what it holds becomes the broker's state.
+//! 3. The socket: inherited, or bound after a stale one was removed.
+//! 4. Readiness, told to whoever started us.
+//! 5. Connections.
+
+mod archive;
+mod clock;
+mod engine;
+mod ownership;
+mod session;
+
+use std::time::Duration;
+
+use anyhow::Context;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use archive::Archive;
+use clock::Clock;
+use engine::{Command, End, Engine, EngineHandle, Notice};
+use ownership::{Claim, Ownership};
+
+use crate::broker::{Broker, SessionId};
+use crate::config::{Commit, Config};
+use crate::paths::Paths;
+use crate::protocol::peer::ProcessId;
+use crate::protocol::refusal::{Refusal, RefusalCode};
+use crate::protocol::response::DaemonStatus;
+use crate::protocol::startup::Startup;
+use crate::protocol::wire;
+use crate::store::{RedbStore, Store, StoreOptions};
+use crate::transport::activation::{Inherited, Notifier};
+use crate::transport::{self, Authority, Listener, Stream, directory, process};
+
+/// After the last session ended, a daemon that was told to stop waits so long for its answers to be
+/// written.
+const DRAIN_WITHIN: Duration = Duration::from_secs(5);
+
+/// Between two tries to accept when the system has no descriptor left: no spinning.
+const ACCEPT_RETRY: Duration = Duration::from_millis(50);
+
+/// How this daemon came to be.
+pub struct Options {
+    pub paths: Paths,
+    /// A client started it: it leaves that client's session, logs to a file and reports on stdout.
+    pub detached: bool,
+    pub inherited: Inherited,
+}
+
+/// Runs a daemon until it is stopped or idle. Returns at once, and well, when another one serves
+/// already.
+///
+/// # Errors
+/// What kept it from starting, and a store that failed under it.
+pub fn run(options: Options) -> anyhow::Result<()> {
+    if options.detached {
+        transport::detach();
+    }
+    let detached = options.detached;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let outcome = runtime.block_on(start_and_serve(options));
+    if let (true, Err(error)) = (detached, &outcome) {
+        // Whoever started us waits for this line; it says nothing if we were ready already.
+        let refusal = error.downcast_ref::<Refusal>().cloned();
+        let refusal = refusal.unwrap_or_else(|| Refusal::new(RefusalCode::StoreFailed, format!("{error:#}")));
+        report(&Startup::Error(refusal));
+    }
+    outcome
+}
+
+async fn start_and_serve(options: Options) -> anyhow::Result<()> {
+    let Options { paths, detached, inherited } = options;
+    directory::private_dir(&paths.state_dir).map_err(refusal_of)?;
+    directory::private_dir(&paths.runtime_dir).map_err(refusal_of)?;
+    if detached {
+        crate::telemetry::to_file(crate::telemetry::Role::Daemon, &paths.log).context("opening the log")?;
+    } else {
+        crate::telemetry::to_stderr(crate::telemetry::Role::Daemon);
+    }
+    let config = Config::load(&paths.config_file)?;
+    let activated = inherited.socket.is_some();
+    let mut ownership = match Ownership::claim(&paths, activated).await? {
+        Claim::Ours(ownership) => ownership,
+        Claim::Others { socket } => {
+            tracing::info!(socket = %socket.display(), "another daemon serves already");
+            if detached {
+                report(&Startup::Other { socket: socket.display().to_string() });
+            }
+            return Ok(());
+        }
+    };
+    let parts = recover(&paths, &config, activated)?;
+    let listener = match inherited.socket {
+        Some(socket) => transport::adopt(socket).map_err(refusal_of)?,
+        None => ownership.bind().map_err(refusal_of)?,
+    };
+    let (notices, engine, thread) = start_engine(parts)?;
+    inherited.notifier.ready();
+    if detached {
+        report(&Startup::Ready { socket: paths.socket.display().to_string() });
+    }
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), socket = %paths.socket.display(), "ready");
+    let service = Service {
+        listener,
+        engine,
+        notices,
+        notifier: inherited.notifier,
+        sessions: JoinSet::new(),
+        sessions_max: config.sessions,
+        idle_exit: config.daemon.idle_exit.filter(|_| detached || activated),
+        ownership,
+        next_session: 0,
+        strangers: 0,
+    };
+    let end = service.serve().await;
+    thread.join().map_err(|_| anyhow::anyhow!("the engine panicked"))?;
+    end
+}
+
+/// What the engine is made of, before it has a thread.
+struct Parts {
+    broker: Broker,
+    store: Box<dyn Store>,
+    archive: Archive,
+    clock: Clock,
+    facts: DaemonStatus,
+}
+
+fn recover(paths: &Paths, config: &Config, activated: bool) -> anyhow::Result<Parts> {
+    let clock = Clock::start();
+    let options = StoreOptions {
+        path: paths.store.clone(),
+        head: paths.head.clone(),
+        two_phase: config.commit == Commit::TwoPhase,
+    };
+    let recovered = RedbStore::open(options).map_err(|e| e.refusal())?;
+    let now = clock.now();
+    let broker = Broker::recover(config.limits(), &recovered.mutations, now).map_err(|e| {
+        Refusal::new(RefusalCode::StoreDamaged, e.to_string())
+            .hint("keep the file, move it aside, and start ipcd again without it")
+    })?;
+    let archive = Archive::new(paths, config.history, recovered.warnings);
+    let facts = DaemonStatus {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        pid: std::process::id(),
+        activated,
+        socket: paths.socket.display().to_string(),
+        store: paths.store.display().to_string(),
+        history: paths.history_dir.display().to_string(),
+        ..DaemonStatus::default()
+    };
+    Ok(Parts { broker, store: Box::new(recovered.store), archive, clock, facts })
+}
+
+type Started = (UnboundedReceiver<Notice>, EngineHandle, std::thread::JoinHandle<()>);
+
+fn start_engine(parts: Parts) -> anyhow::Result<Started> {
+    let (commands, received) = std::sync::mpsc::channel();
+    let (notify, notices) = unbounded_channel();
+    let Parts { broker, store, archive, clock, facts } = parts;
+    let is_alive = |p: &ProcessId| process::is_alive(p.pid, p.start, &p.boot);
+    let engine =
+        Engine { broker, store, archive, clock, is_alive, facts, commands: received, notices: notify };
+    let thread = std::thread::Builder::new().name("engine".to_owned()).spawn(|| engine.run())?;
+    Ok((notices, EngineHandle::new(commands), thread))
+}
+
+/// Takes connections until something ends it.
+struct Service {
+    listener: Listener,
+    engine: EngineHandle,
+    notices: UnboundedReceiver<Notice>,
+    notifier: Notifier,
+    sessions: JoinSet<()>,
+    sessions_max: usize,
+    /// `None`: it stays until it is stopped.
+    idle_exit: Option<Duration>,
+    ownership: Ownership,
+    next_session: u64,
+    /// Connections of other users, for the log.
+    strangers: u64,
+}
+
+impl Service {
+    async fn serve(mut self) -> anyhow::Result<()> {
+        let mut signals = Signals::listen()?;
+        let mut idle_since = Instant::now();
+        loop {
+            let idle = self.idle_exit.filter(|_| self.sessions.is_empty());
+            let idle_end = idle_since + idle.unwrap_or_default();
+            tokio::select! {
+                accepted = self.listener.accept() => match accepted {
+                    Ok((stream, credentials)) => self.admit(stream, credentials.uid),
+                    Err(error) => {
+                        tracing::warn!(%error, "accepting a connection");
+                        tokio::time::sleep(ACCEPT_RETRY).await;
+                    }
+                },
+                Some(_) = self.sessions.join_next() => idle_since = Instant::now(),
+                notice = self.notices.recv() => return match notice {
+                    Some(Notice::StopWanted) => self.stop("asked to").await,
+                    Some(Notice::Ended(End::Failed(error))) => self.failed(error).await,
+                    Some(Notice::Ended(End::Stopped)) | None => Ok(()),
+                },
+                () = signals.next() => return self.stop("signal").await,
+                () = tokio::time::sleep_until(idle_end), if idle.is_some() => {
+                    match self.ownership.leave_if_nobody_waits(&self.listener).await {
+                        None => return self.stop("idle").await,
+                        // Somebody came at the last moment.
+                        Some((stream, credentials)) => self.admit(stream, credentials.uid),
+                    }
+                    idle_since = Instant::now();
+                }
+            }
+        }
+    }
+
+    fn admit(&mut self, stream: Stream, uid: u32) {
+        if let Err(reason) = Authority::of(transport::own_uid()).admit(uid) {
+            // Not a byte is read or written. Logged ever more rarely: it may be a flood.
+            self.strangers += 1;
+            if self.strangers.is_power_of_two() {
+                tracing::warn!(uid, times = self.strangers, "{reason}");
+            }
+            return;
+        }
+        if self.sessions.len() >= self.sessions_max {
+            let limit = self.sessions_max;
+            let refusal =
+                Refusal::new(RefusalCode::Busy, format!("{limit} sessions are open, which is the limit"))
+                    .hint("close some agents, or raise `sessions` in config.toml");
+            self.sessions.spawn(refuse(stream, refusal));
+            return;
+        }
+        self.next_session += 1;
+        let session = SessionId(self.next_session);
+        self.sessions.spawn(session::serve(stream, session, self.engine.clone()));
+    }
+
+    /// Ends in order: no more connections, answers to what was read, a last commit.
+    async fn stop(mut self, why: &str) -> anyhow::Result<()> {
+        tracing::info!(why, "stopping");
+        self.notifier.stopping();
+        self.ownership.unbind();
+        drop(self.listener);
+        self.engine.tell(Command::Stop);
+        let mut end = Ok(());
+        while let Some(notice) = self.notices.recv().await {
+            if let Notice::Ended(why) = notice {
+                if let End::Failed(error) = why {
+                    end = Err(error.into());
+                }
+                break;
+            }
+        }
+        drain(&mut self.sessions).await;
+        end
+    }
+
+    async fn failed(mut self, error: crate::store::StoreError) -> anyhow::Result<()> {
+        self.notifier.stopping();
+        self.ownership.unbind();
+        drop(self.listener);
+        drain(&mut self.sessions).await;
+        Err(error.into())
+    }
+}
+
+/// Lets sessions write what they have, but not for ever.
+async fn drain(sessions: &mut JoinSet<()>) {
+    let all = async { while sessions.join_next().await.is_some() {} };
+    if tokio::time::timeout(DRAIN_WITHIN, all).await.is_err() {
+        tracing::warn!(sessions = sessions.len(), "some sessions did not take their last answers");
+    }
+}
+
+/// Says why and closes.
+async fn refuse(mut stream: Stream, refusal: Refusal) {
+    use tokio::io::AsyncWriteExt;
+    let line = wire::complaint_line(&wire::Unreadable { id: None, error: (&refusal).into() });
+    let _ = tokio::time::timeout(session::HELLO_WITHIN, stream.write_all(&line)).await;
+}
+
+/// One line on stdout for the client that started this daemon, and nothing after it.
+#[expect(clippy::print_stdout, reason = "the starter reads this line from its pipe")]
+fn report(startup: &Startup) {
+    use std::io::Write;
+    let mut out = std::io::stdout().lock();
+    // The starter may be gone: the daemon serves whoever comes next.
+    let _ = out.write_all(&startup.line()).and_then(|()| out.flush());
+}
+
+fn refusal_of(error: transport::TransportError) -> Refusal {
+    let hint = error.hint();
+    Refusal::new(RefusalCode::UnsafeDirectory, error.in_full()).hint(hint)
+}
+
+/// SIGTERM, SIGINT and SIGHUP: all of them mean an end in order.
+struct Signals {
+    #[cfg(unix)]
+    streams: [tokio::signal::unix::Signal; 3],
+}
+
+impl Signals {
+    #[cfg(unix)]
+    fn listen() -> anyhow::Result<Signals> {
+        use tokio::signal::unix::{SignalKind, signal};
+        let kinds = [SignalKind::terminate(), SignalKind::interrupt(), SignalKind::hangup()];
+        let [a, b, c] = kinds.map(signal);
+        Ok(Signals { streams: [a?, b?, c?] })
+    }
+
+    #[cfg(unix)]
+    async fn next(&mut self) {
+        let [a, b, c] = &mut self.streams;
+        tokio::select! {
+            _ = a.recv() => {}
+            _ = b.recv() => {}
+            _ = c.recv() => {}
+        }
+    }
+
+    #[cfg(not(unix))]
+    fn listen() -> anyhow::Result<Signals> {
+        Ok(Signals {})
+    }
+
+    #[cfg(not(unix))]
+    async fn next(&mut self) {
+        let _ = tokio::signal::ctrl_c().await;
+    }
+}

@@ -1,0 +1,144 @@
+//! Whose the store and the socket's path are.
+//!
+//! What always holds: `ipcd.lock` is taken first and held for life, so there is never a second daemon
+//! on one store; only its holder removes or binds the path, so no daemon takes another's socket away.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use tokio::time::{Instant, timeout};
+
+use crate::paths::Paths;
+use crate::protocol::refusal::{Refusal, RefusalCode};
+use crate::transport::lock::{self, FileLock, Note};
+use crate::transport::{self, Credentials, Listener, Stream, TransportError};
+
+/// A daemon that must give way has so long to answer its calls and end.
+const HANDOVER_WITHIN: Duration = Duration::from_secs(10);
+
+/// Whoever holds the lock without being reachable at its socket has so long to get there: it may be
+/// starting.
+const ANSWER_WITHIN: Duration = Duration::from_secs(2);
+
+/// Between two looks at a holder that is starting.
+const ANSWER_RETRY: Duration = Duration::from_millis(20);
+
+/// A client that holds the spawn lock is about to connect: an idle exit waits no longer than this for it.
+const SPAWN_LOCK_WITHIN: Duration = Duration::from_millis(200);
+
+pub enum Claim {
+    Ours(Ownership),
+    /// Another daemon serves this store, there.
+    Others {
+        socket: PathBuf,
+    },
+}
+
+/// The lock, held.
+pub struct Ownership {
+    lock: FileLock,
+    paths: Paths,
+    /// The socket that we bound, by device and inode; `None` for an inherited one, whose path is its
+    /// maker's.
+    bound: Option<(u64, u64)>,
+    /// Held from an idle exit's decision to the process's end, so that no client starts a daemon between.
+    spawn_lock: Option<FileLock>,
+}
+
+impl Ownership {
+    /// Takes the lock. A holder that can be reached keeps it; one that cannot (its socket is gone, or
+    /// a service manager has put another in its place) is asked to end.
+    pub async fn claim(paths: &Paths, activated: bool) -> Result<Claim, Refusal> {
+        if let Some(lock) = FileLock::try_acquire(&paths.lock).map_err(super::refusal_of)? {
+            return Self::note(lock, paths);
+        }
+        if !activated && let Some(socket) = reachable(paths).await {
+            return Ok(Claim::Others { socket });
+        }
+        let deadline = Instant::now() + HANDOVER_WITHIN;
+        let holder = lock::read_note(&paths.lock);
+        if let Some(Note { pid, .. }) = holder {
+            tracing::info!(pid, "asking an unreachable daemon to end");
+            transport::ask_to_end(pid);
+        }
+        match FileLock::acquire_until(&paths.lock, deadline).await.map_err(super::refusal_of)? {
+            Some(lock) => Self::note(lock, paths),
+            None => {
+                let who = holder.map_or_else(String::new, |note| format!(" (pid {})", note.pid));
+                Err(Refusal::new(
+                    RefusalCode::Busy,
+                    format!("another daemon{who} holds the store and does not answer"),
+                )
+                .hint("end that process, then try again"))
+            }
+        }
+    }
+
+    fn note(mut lock: FileLock, paths: &Paths) -> Result<Claim, Refusal> {
+        let note = Note { pid: std::process::id(), socket: paths.socket.clone() };
+        lock.write_note(&note).map_err(super::refusal_of)?;
+        Ok(Claim::Ours(Ownership { lock, paths: paths.clone(), bound: None, spawn_lock: None }))
+    }
+
+    /// Listens at the path, after removing what an earlier daemon left there.
+    pub fn bind(&mut self) -> Result<Listener, TransportError> {
+        transport::remove_stale_socket(&self.paths.socket)?;
+        let listener = transport::bind(&self.paths.socket)?;
+        self.bound = transport::socket_identity(&self.paths.socket);
+        Ok(listener)
+    }
+
+    /// Removes the path, if it is still the socket that we bound.
+    pub fn unbind(&mut self) {
+        let bound = self.bound.take();
+        if bound.is_some() && transport::socket_identity(&self.paths.socket) == bound {
+            let _ = transport::remove_stale_socket(&self.paths.socket);
+        }
+    }
+
+    /// Gives up the path unless somebody is waiting to be accepted, who is returned. With an inherited
+    /// socket nobody can be lost: the service manager keeps it.
+    pub async fn leave_if_nobody_waits(&mut self, listener: &Listener) -> Option<(Stream, Credentials)> {
+        if self.bound.is_none() {
+            return waiting(listener).await;
+        }
+        let deadline = Instant::now() + SPAWN_LOCK_WITHIN;
+        // Without the lock a client may be starting: it is connected to us in a moment, or never.
+        self.spawn_lock = FileLock::acquire_until(&self.paths.spawn_lock, deadline).await.ok().flatten();
+        let came = waiting(listener).await;
+        if came.is_some() {
+            self.spawn_lock = None;
+            return came;
+        }
+        self.unbind();
+        None
+    }
+}
+
+impl Drop for Ownership {
+    fn drop(&mut self) {
+        self.unbind();
+        // The lock goes last, with the process or here: whoever gets it finds no path of ours.
+        let _ = &self.lock;
+    }
+}
+
+/// A connection that is already made and not accepted yet.
+async fn waiting(listener: &Listener) -> Option<(Stream, Credentials)> {
+    timeout(Duration::from_millis(1), listener.accept()).await.ok()?.ok()
+}
+
+/// The socket of the lock's holder, if somebody listens there.
+async fn reachable(paths: &Paths) -> Option<PathBuf> {
+    let deadline = Instant::now() + ANSWER_WITHIN;
+    loop {
+        let socket = lock::read_note(&paths.lock).map_or_else(|| paths.socket.clone(), |note| note.socket);
+        if transport::connect(&socket).await.is_ok() {
+            return Some(socket);
+        }
+        if Instant::now() >= deadline {
+            return None;
+        }
+        tokio::time::sleep(ANSWER_RETRY).await;
+    }
+}

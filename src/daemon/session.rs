@@ -1,0 +1,308 @@
+//! One connection: who it is, its lines in, its lines out.
+//!
+//! Calls are handed to the engine in the order in which they were read; answers leave in the order in
+//! which the engine gives them. Nothing a peer sends, or fails to read, holds up another session.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::io::{AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::time::timeout;
+
+use super::engine::{Command, EngineHandle, Outgoing};
+use crate::broker::{Input, SessionId};
+use crate::protocol::hello::{Hello, Welcome};
+use crate::protocol::peer::{Ancestor, Peer, ProcessId};
+use crate::protocol::refusal::{Refusal, RefusalCode};
+use crate::protocol::request::Request;
+use crate::protocol::wire::{self, CallId, Incoming};
+use crate::protocol::{LINE_BYTES_MAX, PROTOCOL};
+use crate::transport::Stream;
+use crate::transport::codec::{Line, LineReader};
+use crate::transport::process::{self, ProcessFacts};
+
+/// Time for a new connection to say hello: an honest client does so at once.
+pub const HELLO_WITHIN: Duration = Duration::from_secs(5);
+
+/// Time in which a peer must take what is written to it, before it is given up as dead.
+const WRITE_WITHIN: Duration = Duration::from_secs(30);
+
+/// Calls in flight of one session: bounds its waits and its unread answers.
+const CALLS_IN_FLIGHT_MAX: usize = 64;
+
+/// Unwritten lines that answer no call: a peer that sends garbage and reads nothing is closed.
+const COMPLAINTS_MAX: usize = 256;
+
+/// Most bytes that are put together for one write.
+const WRITE_BYTES: usize = 256 << 10;
+
+/// Serves one connection until it ends. The peer's user was checked before.
+pub async fn serve(stream: Stream, session: SessionId, engine: EngineHandle) {
+    let peer = process::of_peer(&stream).map(peer_facts).unwrap_or_default();
+    let (read, mut write) = tokio::io::split(stream);
+    let mut lines = LineReader::new(read, LINE_BYTES_MAX);
+    let hello = match timeout(HELLO_WITHIN, greet(&mut lines, &mut write)).await {
+        Ok(Some(hello)) => hello,
+        Ok(None) => return,
+        Err(_) => {
+            tracing::info!(session = session.0, "no hello in time");
+            return;
+        }
+    };
+    tracing::debug!(session = session.0, client = %hello.client, pid = peer.process.as_ref().map(|p| p.pid));
+    let (outbox, outgoing) = unbounded_channel();
+    let open = Command::Open { session, hello, peer, outbox: outbox.clone() };
+    if !engine.tell(open) {
+        return;
+    }
+    let in_flight = InFlight::default();
+    let mut writer = tokio::spawn(write_lines(write, outgoing, in_flight.clone()));
+    let mut reader = Reader { session, engine: engine.clone(), outbox, in_flight, polite: false };
+    tokio::select! {
+        () = reader.read_lines(&mut lines) => {}
+        // The peer takes nothing any more, or the daemon ends: what it still says is for nobody.
+        _ = &mut writer => {}
+    }
+    let polite = reader.polite;
+    drop(reader);
+    engine.tell(Command::Input(Input::Closed { session, polite }));
+    // The engine drops its end of the outbox on `Closed`, having answered what was read before.
+    if !writer.is_finished() {
+        let _ = writer.await;
+    }
+}
+
+/// What a session is owed: calls that were read and not answered yet, and lines that answer no call.
+#[derive(Clone, Debug, Default)]
+struct InFlight(Arc<Mutex<Owed>>);
+
+#[derive(Debug, Default)]
+struct Owed {
+    calls: BTreeSet<CallId>,
+    complaints: usize,
+}
+
+impl InFlight {
+    fn begin(&self, call: &CallId) -> Result<(), Refusal> {
+        let calls = &mut self.lock().calls;
+        if calls.len() >= CALLS_IN_FLIGHT_MAX {
+            let limit = CALLS_IN_FLIGHT_MAX;
+            return Err(Refusal::new(
+                RefusalCode::Busy,
+                format!("{limit} calls are in flight, which is the limit"),
+            )
+            .hint("wait for an answer first"));
+        }
+        if !calls.insert(call.clone()) {
+            return Err(Refusal::invalid_argument("a call with this id is in flight")
+                .hint("give each call an id of its own"));
+        }
+        Ok(())
+    }
+
+    fn end(&self, call: &CallId) {
+        self.lock().calls.remove(call);
+    }
+
+    /// One more line that answers no call; false when the peer leaves too many of them unread.
+    fn complain(&self) -> bool {
+        let owed = &mut self.lock();
+        owed.complaints += 1;
+        owed.complaints <= COMPLAINTS_MAX
+    }
+
+    /// Pushes are lines too, and are not counted: they are few and only the last one matters.
+    fn line_taken(&self) {
+        let owed = &mut self.lock();
+        owed.complaints = owed.complaints.saturating_sub(1);
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Owed> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Waits for a hello that this daemon can answer. Anything else is refused, and the wait goes on.
+async fn greet(lines: &mut LineReader<ReadHalf<Stream>>, write: &mut WriteHalf<Stream>) -> Option<Hello> {
+    loop {
+        let line = match lines.next().await {
+            Ok(Some(Line::Whole(line))) => line,
+            Ok(Some(Line::Oversized { .. })) => return None,
+            Ok(None) | Err(_) => return None,
+        };
+        let answer = match Incoming::parse(&line) {
+            Ok(Incoming::Call { id, method, params }) if method == "hello" => {
+                match parse_hello(params.as_deref().map_or("{}", |p| p.get())) {
+                    Ok((hello, welcome)) => {
+                        write.write_all(&wire::answer_line(&id, &Ok(welcome))).await.ok()?;
+                        return Some(hello);
+                    }
+                    Err(refusal) => {
+                        let last = refusal.code == RefusalCode::UnsupportedProtocol;
+                        let line = wire::answer_line::<Welcome>(&id, &Err(refusal));
+                        write.write_all(&line).await.ok()?;
+                        if last {
+                            return None;
+                        }
+                        continue;
+                    }
+                }
+            }
+            Ok(Incoming::Call { id, .. }) => {
+                let refusal = Refusal::invalid_argument("the first call must be `hello`");
+                wire::answer_line::<Welcome>(&id, &Err(refusal))
+            }
+            Ok(Incoming::Notification { .. }) => continue,
+            Err(unreadable) => wire::complaint_line(&unreadable),
+        };
+        write.write_all(&answer).await.ok()?;
+    }
+}
+
+fn parse_hello(params: &str) -> Result<(Hello, Welcome), Refusal> {
+    let hello: Hello = serde_json::from_str(params)
+        .map_err(|e| Refusal::invalid_argument(format!("bad parameters for `hello`: {e}")))?;
+    let welcome = Welcome {
+        protocol: PROTOCOL.common(hello.protocol)?,
+        server: concat!("ipcd/", env!("CARGO_PKG_VERSION")).to_owned(),
+        line_bytes: LINE_BYTES_MAX,
+    };
+    Ok((hello, welcome))
+}
+
+struct Reader {
+    session: SessionId,
+    engine: EngineHandle,
+    outbox: UnboundedSender<Outgoing>,
+    in_flight: InFlight,
+    /// The peer said `bye`.
+    polite: bool,
+}
+
+impl Reader {
+    /// Until the peer says nothing more, or the engine hears nothing more.
+    async fn read_lines(&mut self, lines: &mut LineReader<ReadHalf<Stream>>) {
+        loop {
+            let heard = match lines.next().await {
+                Ok(Some(Line::Whole(line))) => self.take(&line),
+                Ok(Some(Line::Oversized { bytes })) => {
+                    let message = format!("a line of {bytes} bytes, the limit is {LINE_BYTES_MAX}");
+                    let refusal = Refusal::new(RefusalCode::TooLarge, message);
+                    let error = (&refusal).into();
+                    self.say(wire::complaint_line(&wire::Unreadable { id: None, error }))
+                }
+                Ok(None) => return,
+                Err(error) => {
+                    tracing::debug!(session = self.session.0, %error, "reading");
+                    return;
+                }
+            };
+            if !heard {
+                return;
+            }
+        }
+    }
+
+    /// Takes one line; false when nobody can.
+    fn take(&mut self, line: &[u8]) -> bool {
+        match Incoming::parse(line) {
+            Ok(Incoming::Call { id, method, params }) => self.call(id, &method, params.as_deref()),
+            Ok(Incoming::Notification { method, params }) => self.notification(&method, params.as_deref()),
+            Err(unreadable) => self.say(wire::complaint_line(&unreadable)),
+        }
+    }
+
+    fn call(&self, call: CallId, method: &str, params: Option<&serde_json::value::RawValue>) -> bool {
+        if let Err(refusal) = self.in_flight.begin(&call) {
+            return self.say(wire::answer_line::<Welcome>(&call, &Err(refusal)));
+        }
+        match Request::decode(method, params) {
+            Ok(request) => {
+                let session = self.session;
+                self.engine.tell(Command::Input(Input::Call { session, call, request }))
+            }
+            Err(refusal) => {
+                let line = wire::answer_line::<Welcome>(&call, &Err(refusal));
+                self.outbox.send(Outgoing::Answer(call, line)).is_ok()
+            }
+        }
+    }
+
+    fn notification(&mut self, method: &str, params: Option<&serde_json::value::RawValue>) -> bool {
+        match method {
+            "cancel" => match wire::cancelled_call(params) {
+                Some(call) => {
+                    let session = self.session;
+                    self.engine.tell(Command::Input(Input::Cancelled { session, call }))
+                }
+                None => true,
+            },
+            "bye" => {
+                self.polite = true;
+                true
+            }
+            // JSON-RPC: a notification is never answered, not even an unknown one.
+            _ => true,
+        }
+    }
+
+    fn say(&self, line: Vec<u8>) -> bool {
+        self.in_flight.complain() && self.outbox.send(Outgoing::Line(line)).is_ok()
+    }
+}
+
+/// Writes what comes, putting together what is there, until the end or until the peer stops reading.
+async fn write_lines(
+    mut write: impl AsyncWrite + Unpin,
+    mut outgoing: UnboundedReceiver<Outgoing>,
+    in_flight: InFlight,
+) {
+    let mut bytes: Vec<u8> = Vec::new();
+    let mut last = false;
+    while !last {
+        let mut next = outgoing.recv().await;
+        if next.is_none() {
+            return;
+        }
+        while let Some(out) = next {
+            match out {
+                Outgoing::Answer(call, line) => {
+                    // Out of flight before it is written: a call with the same id may follow at once.
+                    in_flight.end(&call);
+                    bytes.extend_from_slice(&line);
+                }
+                Outgoing::Line(line) => {
+                    in_flight.line_taken();
+                    bytes.extend_from_slice(&line);
+                }
+                Outgoing::End => last = true,
+            }
+            next = if last || bytes.len() >= WRITE_BYTES { None } else { outgoing.try_recv().ok() };
+        }
+        match timeout(WRITE_WITHIN, write.write_all(&bytes)).await {
+            Ok(Ok(())) => bytes.clear(),
+            Ok(Err(_)) => return,
+            Err(_) => {
+                tracing::warn!("a session does not read its answers and is closed");
+                return;
+            }
+        }
+        bytes.shrink_to(WRITE_BYTES);
+    }
+}
+
+/// What the kernel says of a peer, in the core's words.
+fn peer_facts(facts: ProcessFacts) -> Peer {
+    let process = |pid, start| ProcessId { pid, start, boot: facts.boot.clone() };
+    let above = facts.ancestors.iter();
+    Peer {
+        process: Some(process(facts.pid, facts.start)),
+        ancestors: above.map(|a| Ancestor { process: process(a.pid, a.start), wrapper: a.wrapper }).collect(),
+        exe: facts.exe,
+        cwd: facts.cwd,
+        sandboxed: facts.sandboxed,
+        interactive: facts.interactive,
+    }
+}

@@ -1,0 +1,139 @@
+//! The store's file: created whole or not at all, opened with care, watched while it is in use.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::StoreError;
+use crate::files;
+
+/// What is found at the store's path.
+pub(super) enum Found {
+    Nothing,
+    /// A file without a byte in it.
+    Empty,
+    Something,
+}
+
+/// Looks without opening, so that nothing that is not a store is touched.
+pub(super) fn look(path: &Path) -> Result<Found, StoreError> {
+    match fs::symlink_metadata(path) {
+        Ok(metadata) if !metadata.is_file() => {
+            Err(StoreError::Damaged(format!("{} is not a regular file", path.display())))
+        }
+        Ok(metadata) if metadata.len() == 0 => Ok(Found::Empty),
+        Ok(_) => Ok(Found::Something),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Found::Nothing),
+        Err(error) => Err(StoreError::from_io(format!("cannot look at {}", path.display()), error)),
+    }
+}
+
+pub(super) fn open(path: &Path) -> Result<File, StoreError> {
+    files::open(files::options().read(true).write(true), path)
+        .map_err(|error| StoreError::from_io(format!("cannot open {}", path.display()), error))
+}
+
+/// Makes a new file through `fill` and puts it in place only when it is complete and on disk: redb
+/// alone would leave a file behind that it cannot open, were it killed while it writes the header.
+pub(super) fn create(
+    path: &Path,
+    fill: impl FnOnce(File) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    let new = beside(path, "new");
+    let failed = |error: io::Error| StoreError::from_io(format!("cannot create {}", new.display()), error);
+    fill(
+        files::open(files::options().read(true).write(true).create(true).truncate(true), &new)
+            .map_err(failed)?,
+    )?;
+    open(&new)?.sync_all().map_err(failed)?;
+    fs::rename(&new, path).map_err(failed)?;
+    files::sync_dir(files::parent(path)).map_err(failed)
+}
+
+/// Copies the file, to be found as `….schema-N` when a migration turns out badly.
+pub(super) fn copy_aside(path: &Path, schema: u64) -> Result<(), StoreError> {
+    let copy = beside(path, &format!("schema-{schema}"));
+    let failed = |error: io::Error| {
+        StoreError::from_io(format!("cannot copy the store to {} before changing it", copy.display()), error)
+    };
+    let mut to =
+        files::open(files::options().write(true).create(true).truncate(true), &copy).map_err(failed)?;
+    io::copy(&mut open(path)?, &mut to).map_err(failed)?;
+    to.sync_all().map_err(failed)?;
+    files::sync_dir(files::parent(path)).map_err(failed)
+}
+
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".");
+    name.push(suffix);
+    name.into()
+}
+
+/// Refuses a folder in which others could put another file in the store's place.
+#[cfg(unix)]
+pub(super) fn check_folder(path: &Path) -> Result<(), StoreError> {
+    use std::os::unix::fs::MetadataExt;
+    let folder = files::parent(path);
+    let failed = |error| StoreError::from_io(format!("cannot look at {}", folder.display()), error);
+    let metadata = fs::metadata(folder).map_err(failed)?;
+    if metadata.mode() & 0o022 != 0 {
+        return Err(StoreError::UnsafeDirectory(folder.to_owned()));
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+pub(super) fn check_folder(_path: &Path) -> Result<(), StoreError> {
+    Ok(())
+}
+
+/// Which file the path stood for when it was opened. A commit to a file that was removed or
+/// replaced since would succeed and be lost.
+pub(super) struct Place {
+    path: PathBuf,
+    #[cfg(unix)]
+    identity: (u64, u64),
+}
+
+impl Place {
+    pub(super) fn of(path: &Path, file: &File) -> Result<Place, StoreError> {
+        #[cfg(unix)]
+        let identity = {
+            use std::os::unix::fs::MetadataExt;
+            let failed = |error| StoreError::from_io(format!("cannot look at {}", path.display()), error);
+            let metadata = file.metadata().map_err(failed)?;
+            let folder = files::parent(path);
+            if fs::metadata(folder).map_err(failed)?.uid() != metadata.uid() {
+                return Err(StoreError::UnsafeDirectory(folder.to_owned()));
+            }
+            identity(&metadata)
+        };
+        #[cfg(not(unix))]
+        let _ = file;
+        Ok(Place {
+            path: path.to_owned(),
+            #[cfg(unix)]
+            identity,
+        })
+    }
+
+    pub(super) fn check(&self) -> Result<(), StoreError> {
+        // Windows does not let a file go that is open.
+        #[cfg(unix)]
+        if !fs::symlink_metadata(&self.path).is_ok_and(|metadata| identity(&metadata) == self.identity) {
+            return Err(StoreError::Gone(self.path.clone()));
+        }
+        Ok(())
+    }
+
+    pub(super) fn size_bytes(&self) -> u64 {
+        fs::metadata(&self.path).map_or(0, |metadata| metadata.len())
+    }
+}
+
+#[cfg(unix)]
+fn identity(metadata: &fs::Metadata) -> (u64, u64) {
+    use std::os::unix::fs::MetadataExt;
+    (metadata.dev(), metadata.ino())
+}

@@ -1,0 +1,177 @@
+//! A disk that loses its power, for tests: a [`StorageBackend`] that knows what was synced and what
+//! was only written, and can say what such a disk may hold afterwards.
+
+use std::fmt;
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use redb::StorageBackend;
+
+/// What a disk writes whole or not at all, in bytes.
+const SECTOR_BYTES: usize = 512;
+
+/// SplitMix64: small, and the same everywhere, so that a seed can be told.
+pub(super) struct Rng(pub(super) u64);
+
+impl Rng {
+    pub(super) fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    /// A number below `bound`.
+    pub(super) fn below(&mut self, bound: u64) -> u64 {
+        self.next() % bound
+    }
+}
+
+#[derive(Clone)]
+enum Op {
+    Write(u64, Vec<u8>),
+    SetLen(u64),
+}
+
+#[derive(Default)]
+struct Platter {
+    /// What reads see.
+    live: Vec<u8>,
+    /// What the last sync made safe.
+    durable: Vec<u8>,
+    /// What came after it.
+    pending: Vec<Op>,
+    /// Writes and syncs that still succeed.
+    left: u64,
+    error: Option<io::ErrorKind>,
+}
+
+/// Clones are the same disk.
+#[derive(Clone)]
+pub(super) struct Disk(Arc<Mutex<Platter>>);
+
+impl Disk {
+    pub(super) fn new(image: Vec<u8>) -> Disk {
+        let platter = Platter { live: image.clone(), durable: image, left: u64::MAX, ..Platter::default() };
+        Disk(Arc::new(Mutex::new(platter)))
+    }
+
+    /// From now on `left` more writes and syncs succeed; every call after them fails with `error`.
+    pub(super) fn fail_after(&self, left: u64, error: io::ErrorKind) {
+        let mut platter = self.platter();
+        (platter.left, platter.error) = (left, Some(error));
+    }
+
+    pub(super) fn live(&self) -> Vec<u8> {
+        self.platter().live.clone()
+    }
+
+    /// What is there after a power cut now: all that was synced, and of the rest each write as a
+    /// whole, in parts or not at all.
+    pub(super) fn image(&self, rng: &mut Rng) -> Vec<u8> {
+        let platter = self.platter();
+        let mut image = platter.durable.clone();
+        for op in &platter.pending {
+            match (rng.below(10), op) {
+                (0..=3, _) => {}
+                (4..=6, op) => op.apply(&mut image),
+                (_, Op::SetLen(_)) => {
+                    if rng.below(2) == 0 {
+                        op.apply(&mut image);
+                    }
+                }
+                (_, Op::Write(offset, data)) => {
+                    for (number, part) in data.chunks(SECTOR_BYTES).enumerate() {
+                        if rng.below(2) == 0 {
+                            let offset = offset + (number * SECTOR_BYTES) as u64;
+                            Op::Write(offset, part.to_vec()).apply(&mut image);
+                        }
+                    }
+                }
+            }
+        }
+        image
+    }
+
+    fn platter(&self) -> MutexGuard<'_, Platter> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes the power away when nothing is left; what is under way may have reached the disk.
+    fn step(&self, op: Option<Op>) -> io::Result<()> {
+        let mut platter = self.platter();
+        platter.alive()?;
+        platter.left -= 1;
+        match op {
+            Some(op) => {
+                op.apply(&mut platter.live);
+                platter.pending.push(op);
+                platter.alive()
+            }
+            None => {
+                platter.alive()?;
+                for op in std::mem::take(&mut platter.pending) {
+                    op.apply(&mut platter.durable);
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+impl Platter {
+    fn alive(&self) -> io::Result<()> {
+        match self.error {
+            Some(error) if self.left == 0 => Err(error.into()),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Op {
+    fn apply(&self, bytes: &mut Vec<u8>) {
+        match self {
+            Op::SetLen(len) => bytes.resize(*len as usize, 0),
+            Op::Write(offset, data) => {
+                let (start, end) = (*offset as usize, *offset as usize + data.len());
+                bytes.resize(bytes.len().max(end), 0);
+                bytes[start..end].copy_from_slice(data);
+            }
+        }
+    }
+}
+
+impl StorageBackend for Disk {
+    fn len(&self) -> io::Result<u64> {
+        let platter = self.platter();
+        platter.alive()?;
+        Ok(platter.live.len() as u64)
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        let platter = self.platter();
+        platter.alive()?;
+        let bytes = platter.live.get(offset as usize..).and_then(|rest| rest.get(..out.len()));
+        out.copy_from_slice(bytes.ok_or(io::ErrorKind::UnexpectedEof)?);
+        Ok(())
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.step(Some(Op::SetLen(len)))
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        self.step(None)
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        self.step(Some(Op::Write(offset, data.to_vec())))
+    }
+}
+
+impl fmt::Debug for Disk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Disk")
+    }
+}

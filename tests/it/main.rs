@@ -1,0 +1,10 @@
+//! The one integration-test binary: it drives the real program in homes of its own.
+//!
+//! A test reads like a conversation and waits for facts (a line, an answer, the end of a process),
+//! each with a deadline; a failure prints the daemon's log.
+
+mod agent;
+mod layering;
+mod socket;
+mod transcripts;
+mod world;

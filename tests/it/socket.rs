@@ -1,0 +1,56 @@
+//! A connection to the daemon's socket, line by line.
+
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::net::UnixStream;
+
+use serde_json::{Value, json};
+
+use crate::world::{SOON, World};
+
+pub struct Socket {
+    stream: UnixStream,
+    reader: BufReader<UnixStream>,
+}
+
+impl World {
+    /// Connects to a daemon that serves already.
+    pub fn connect(&self) -> Socket {
+        let stream = UnixStream::connect(self.socket()).expect("the daemon serves");
+        stream.set_read_timeout(Some(SOON)).expect("a timeout");
+        let reader = BufReader::new(stream.try_clone().expect("a second handle"));
+        Socket { stream, reader }
+    }
+
+    /// Connects as an instance without a name.
+    pub fn client(&self) -> Socket {
+        let mut socket = self.connect();
+        let hello = json!({"protocol": {"min": 1, "max": 1}, "role": "mcp", "client": "test/1"});
+        socket.call(0, "hello", hello);
+        socket
+    }
+}
+
+impl Socket {
+    pub fn say(&mut self, line: &str) {
+        self.stream.write_all(format!("{line}\n").as_bytes()).expect("the daemon reads");
+    }
+
+    /// The next line; `None` at the end.
+    pub fn hear(&mut self) -> Option<String> {
+        let mut line = String::new();
+        let bytes = self.reader.read_line(&mut line).expect("a line in time");
+        (bytes > 0).then(|| line.trim_end().to_owned())
+    }
+
+    /// Makes a call and skips pushes until its answer.
+    pub fn call(&mut self, id: i64, method: &str, params: Value) -> Value {
+        self.say(&json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params}).to_string());
+        loop {
+            let line = self.hear().expect("the daemon answers");
+            let answer: Value = serde_json::from_str(&line).expect("JSON");
+            if answer["id"] == json!(id) {
+                return answer;
+            }
+        }
+    }
+}
