@@ -5,6 +5,7 @@ pub mod config;
 pub mod daemon;
 pub(crate) mod files;
 pub mod history;
+pub mod mcp;
 pub mod paths;
 pub mod protocol;
 pub mod share;

@@ -102,6 +102,27 @@ impl Link {
         call.await
     }
 
+    /// [`Link::call`] that is given up on when `stop` ends. What the daemon says then is still waited for:
+    /// [`RefusalCode::Cancelled`], or the answer that was on its way, with the mail that it hands out.
+    pub async fn call_until(
+        &self,
+        request: Request,
+        stop: impl Future<Output = ()>,
+    ) -> Result<Box<RawValue>, Refusal> {
+        let (answer, receiver) = oneshot::channel();
+        let id = self.queue(&request, Some(answer))?;
+        let mut call = OpenCall { id, answer: receiver, commands: &self.commands };
+        tokio::select! {
+            biased;
+            outcome = &mut call => return outcome,
+            () = stop => {}
+        }
+        let _ = self.commands.send(Command::Cancel(id));
+        (&mut call.answer)
+            .await
+            .unwrap_or_else(|_| Err(Refusal::new(RefusalCode::Cancelled, "the call was cancelled")))
+    }
+
     /// [`Link::call`] with its answer decoded.
     pub async fn ask<T: DeserializeOwned>(&self, request: Request) -> Result<T, Refusal> {
         let method = request.method();

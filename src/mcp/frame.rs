@@ -1,0 +1,176 @@
+//! One line of a client, decoded.
+//!
+//! A line is parsed to a [`Value`] before it becomes one of the SDK's types: those are untagged enums,
+//! and numbers beyond 64 bits survive them only that way. A `tools/call` is taken apart by hand, so
+//! that a malformed one is refused as such and its arguments are never guessed at.
+
+use rmcp::model::{
+    CallToolRequest, CallToolRequestParams, ClientJsonRpcMessage, ClientNotification, ClientRequest,
+    ErrorCode, ErrorData, JsonRpcError, JsonRpcMessage, RequestId, ServerJsonRpcMessage,
+};
+use serde_json::{Map, Value};
+
+/// What a line is.
+pub enum Frame {
+    Request(RequestId, Box<ClientRequest>),
+    /// The client gave up on a request of its own.
+    Cancelled(RequestId, ClientJsonRpcMessage),
+    /// Another notification, or the answer to a request of ours.
+    Other(ClientJsonRpcMessage),
+    /// Nothing that anybody waits for.
+    Nothing,
+}
+
+/// Why a line is not a message, with the id of the request that it was meant to be.
+#[derive(Debug)]
+pub struct Complaint {
+    pub id: Option<RequestId>,
+    pub code: ErrorCode,
+    pub text: String,
+}
+
+impl Frame {
+    pub fn parse(line: &[u8]) -> Result<Frame, Complaint> {
+        if line.trim_ascii().is_empty() {
+            return Ok(Frame::Nothing);
+        }
+        let value: Value = serde_json::from_slice(line)
+            .map_err(|e| Complaint::new(None, ErrorCode::PARSE_ERROR, format!("not JSON: {e}")))?;
+        let Value::Object(fields) = value else {
+            let text = "one JSON object per line: batches are not supported";
+            return Err(Complaint::new(None, ErrorCode::INVALID_REQUEST, text));
+        };
+        match (fields.contains_key("method"), fields.get("id")) {
+            (true, Some(id)) => {
+                let id: RequestId = serde_json::from_value(id.clone()).map_err(|_| {
+                    Complaint::new(
+                        None,
+                        ErrorCode::INVALID_REQUEST,
+                        "`id` is neither an integer nor a string",
+                    )
+                })?;
+                Frame::request(id, fields)
+            }
+            (true, None) => Ok(Frame::notification(fields)),
+            (false, _) => Ok(Frame::other(fields)),
+        }
+    }
+
+    fn request(id: RequestId, mut fields: Map<String, Value>) -> Result<Frame, Complaint> {
+        if fields.get("method").and_then(Value::as_str) == Some("tools/call") {
+            let params = fields.remove("params").unwrap_or_default();
+            return match tool_call(params) {
+                Ok(request) => Ok(Frame::Request(id, Box::new(request))),
+                Err(e) => {
+                    Err(Complaint::new(Some(id), ErrorCode::INVALID_PARAMS, format!("tools/call: {e}")))
+                }
+            };
+        }
+        match serde_json::from_value::<ClientJsonRpcMessage>(Value::Object(fields)) {
+            Ok(JsonRpcMessage::Request(request)) => Ok(Frame::Request(id, Box::new(request.request))),
+            _ => Err(Complaint::new(Some(id), ErrorCode::INVALID_REQUEST, "not a JSON-RPC 2.0 request")),
+        }
+    }
+
+    fn notification(fields: Map<String, Value>) -> Frame {
+        match serde_json::from_value(Value::Object(fields)) {
+            Ok(message @ ClientJsonRpcMessage::Notification(_)) => match cancelled(&message) {
+                Some(id) => Frame::Cancelled(id, message),
+                None => Frame::Other(message),
+            },
+            _ => Frame::Nothing,
+        }
+    }
+
+    fn other(fields: Map<String, Value>) -> Frame {
+        match serde_json::from_value::<ClientJsonRpcMessage>(Value::Object(fields)) {
+            Ok(message @ (JsonRpcMessage::Response(_) | JsonRpcMessage::Error(_))) => Frame::Other(message),
+            _ => Frame::Nothing,
+        }
+    }
+}
+
+fn tool_call(mut params: Value) -> serde_json::Result<ClientRequest> {
+    let meta = params.get_mut("_meta").map(Value::take).unwrap_or_default();
+    let mut request = CallToolRequest::new(serde_json::from_value::<CallToolRequestParams>(params)?);
+    if let Value::Object(meta) = meta {
+        request.extensions.insert(rmcp::model::RequestMetaObject::from(meta));
+    }
+    Ok(ClientRequest::CallToolRequest(request))
+}
+
+fn cancelled(message: &ClientJsonRpcMessage) -> Option<RequestId> {
+    let JsonRpcMessage::Notification(notification) = message else { return None };
+    let ClientNotification::CancelledNotification(cancelled) = &notification.notification else {
+        return None;
+    };
+    cancelled.params.request_id.clone()
+}
+
+impl Complaint {
+    pub fn new(id: Option<RequestId>, code: ErrorCode, text: impl Into<String>) -> Complaint {
+        Complaint { id, code, text: text.into() }
+    }
+
+    pub fn answer(self) -> ServerJsonRpcMessage {
+        JsonRpcMessage::Error(JsonRpcError::new(self.id, ErrorData::new(self.code, self.text, None)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_message_is_answered_with_the_id_that_it_has() {
+        for (line, id, code) in [
+            ("{", None, -32700),
+            ("{\"id\":1,\"method\":\"\u{0}\"}", None, -32700),
+            ("[]", None, -32600),
+            ("7", None, -32600),
+            (r#"[{"jsonrpc":"2.0","id":1,"method":"ping"}]"#, None, -32600),
+            (r#"{"jsonrpc":"2.0","id":null,"method":"ping"}"#, None, -32600),
+            (r#"{"jsonrpc":"2.0","id":1.5,"method":"ping"}"#, None, -32600),
+            (r#"{"jsonrpc":"1.0","id":1,"method":"ping"}"#, Some(1), -32600),
+            (r#"{"id":1,"method":"ping"}"#, Some(1), -32600),
+            (r#"{"jsonrpc":"2.0","id":1,"method":"tools/call"}"#, Some(1), -32602),
+            (r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{}}"#, Some(1), -32602),
+            (
+                r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a","arguments":[]}}"#,
+                Some(1),
+                -32602,
+            ),
+            (r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":["a"]}"#, Some(1), -32602),
+        ] {
+            let Err(complaint) = Frame::parse(line.as_bytes()) else { panic!("{line}") };
+            assert_eq!((complaint.id, complaint.code.0), (id.map(RequestId::Number), code), "{line}");
+        }
+        assert_eq!(Frame::parse(b"{\"a\":\"\xff\"}").err().map(|c| c.code.0), Some(-32700));
+    }
+
+    #[test]
+    fn numbers_of_any_size_reach_the_tool_as_they_were_written() {
+        let line = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"_meta":{"progressToken":9},"name":"send",
+            "arguments":{"data":{"big":123456789012345678901234567890,"small":-0.10,"e":1e400,"n":null,"i":7}}}}"#;
+        let Ok(Frame::Request(_, request)) = Frame::parse(line.replace('\n', "").as_bytes()) else {
+            panic!()
+        };
+        let ClientRequest::CallToolRequest(call) = *request else { panic!() };
+        let data = &call.params.arguments.expect("arguments")["data"];
+        assert_eq!(
+            data.to_string(),
+            r#"{"big":123456789012345678901234567890,"small":-0.10,"e":1e+400,"n":null,"i":7}"#
+        );
+        let meta = call.extensions.get::<rmcp::model::RequestMetaObject>().expect("meta");
+        assert!(meta.get_progress_token().is_some());
+    }
+
+    #[test]
+    fn a_cancel_names_its_request_and_noise_is_nothing() {
+        let line = br#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":"a"}}"#;
+        assert!(matches!(Frame::parse(line), Ok(Frame::Cancelled(id, _)) if id.to_string() == "a"));
+        for noise in [&b"  \r"[..], b"{}", br#"{"jsonrpc":"2.0","id":1}"#, br#"{"method":"x"}"#] {
+            assert!(matches!(Frame::parse(noise), Ok(Frame::Nothing)), "{}", String::from_utf8_lossy(noise));
+        }
+    }
+}

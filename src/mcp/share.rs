@@ -1,0 +1,168 @@
+//! `share_file` and `share_command`: done here, with the agent's own rights, after a person's yes where
+//! the policy wants one. The daemon only carries the message.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use rmcp::model::InputRequiredResult;
+use serde_json::{Value, json};
+
+use super::call::Call;
+use super::consent::{Consent, plain};
+use super::params::{Args, to_data};
+use crate::protocol::message::Body;
+use crate::protocol::refusal::Refusal;
+use crate::protocol::request::{Request, Send};
+use crate::share::command::Command;
+use crate::share::file::OpenFile;
+use crate::share::policy::{CommandPolicy, FilePolicy};
+use crate::share::{Here, Shared, Verdict, declined, unasked};
+
+/// What may be shared, and from where.
+pub struct Sharing {
+    pub files: FilePolicy,
+    pub commands: CommandPolicy,
+    pub here: Here,
+}
+
+/// What a tool came to.
+#[derive(Debug)]
+pub enum Outcome {
+    Done(Value),
+    /// The client is to ask its person, and to call again.
+    Asked(InputRequiredResult),
+}
+
+impl From<Value> for Outcome {
+    fn from(value: Value) -> Outcome {
+        Outcome::Done(value)
+    }
+}
+
+/// To whom a share goes, and in whose name.
+struct Envelope {
+    to: Vec<String>,
+    from: Option<String>,
+    description: Option<String>,
+}
+
+impl Envelope {
+    fn take(args: &mut Args) -> Result<Envelope, Refusal> {
+        let to = args.names("to_id")?;
+        if to.is_empty() {
+            return Err(Refusal::invalid_argument("`to_id` names nobody")
+                .hint("`list_instances` shows whom you can write to"));
+        }
+        Ok(Envelope { to, from: args.own("from_id")?, description: args.text("description")? })
+    }
+
+    /// The recipients, as a question shows them.
+    fn shown(&self) -> String {
+        plain(&self.to.join(", "))
+    }
+}
+
+pub async fn file(call: &Call, mut args: Args) -> Result<Outcome, Refusal> {
+    let envelope = Envelope::take(&mut args)?;
+    let path = PathBuf::from(args.required("filepath")?);
+    call.session.named().await?;
+    let sharing = Arc::clone(&call.sharing);
+    let file = blocking(call, move || OpenFile::open(&path, &sharing.here)).await?;
+    let verdict = file.verdict(&call.sharing.files, &call.sharing.here);
+    let question = || {
+        let shown = plain(&file.resolved().display().to_string());
+        format!("Send the content of this file to {}?\n\n{shown}", envelope.shown())
+    };
+    if let Some(asked) = permitted(call, verdict, question).await? {
+        return Ok(Outcome::Asked(asked));
+    }
+    let sharing = Arc::clone(&call.sharing);
+    let description = envelope.description.clone();
+    let shared = blocking(call, move || file.read(&sharing.files, description.as_deref())).await?;
+    Ok(Outcome::Done(send(call, envelope, shared).await?))
+}
+
+pub async fn command(call: &Call, mut args: Args) -> Result<Outcome, Refusal> {
+    let envelope = Envelope::take(&mut args)?;
+    let command = Command::parse(&args.required("command")?)?;
+    call.session.named().await?;
+    let verdict = command.verdict(&call.sharing.commands);
+    let question = || {
+        let folder = plain(&call.sharing.here.cwd.display().to_string());
+        let words: Vec<String> = command.argv().iter().map(|word| plain(word)).collect();
+        let shown = words.iter().map(|word| format!("{word:?}")).collect::<Vec<_>>().join(" ");
+        format!("Run this command in {folder} and send its output to {}?\n\n{shown}", envelope.shown())
+    };
+    if let Some(asked) = permitted(call, verdict, question).await? {
+        return Ok(Outcome::Asked(asked));
+    }
+    let running = command.run(&call.sharing.commands, &call.sharing.here, envelope.description.as_deref());
+    let ran = stoppable(call, running).await?;
+    let mut answer = send(call, envelope, ran.shared).await?;
+    answer["returncode"] = json!(ran.exit.code);
+    if let Some(signal) = ran.exit.signal {
+        answer["signal"] = json!(signal);
+    }
+    answer["timed_out"] = json!(ran.timed_out);
+    Ok(Outcome::Done(answer))
+}
+
+/// `None`: go ahead.
+async fn permitted(
+    call: &Call,
+    verdict: Verdict,
+    question: impl FnOnce() -> String,
+) -> Result<Option<InputRequiredResult>, Refusal> {
+    let (rule, must_ask) = match verdict {
+        Verdict::Allow { .. } => return Ok(None),
+        Verdict::Deny(refusal) => return Err(refusal),
+        Verdict::AskIfAble { rule } => (rule, false),
+        Verdict::Ask { rule } => (rule, true),
+    };
+    match call.consent(&question()).await? {
+        Consent::Yes => Ok(None),
+        Consent::No => Err(declined(&rule)),
+        Consent::Unable if must_ask => Err(unasked(&rule)),
+        Consent::Unable => Ok(None),
+        Consent::Asked(asked) => Ok(Some(asked)),
+    }
+}
+
+async fn send(call: &Call, envelope: Envelope, shared: Shared) -> Result<Value, Refusal> {
+    let send = Send {
+        to: envelope.to,
+        content: Body(Arc::from(shared.content)),
+        summary: None,
+        data: Some(to_data(&shared.data)),
+        reply_to: None,
+        key: Some(call.session.next_key()),
+        ttl_seconds: None,
+        from: envelope.from,
+    };
+    call.ask(Request::Send(send)).await
+}
+
+/// Does what blocks on another thread, and leaves it there when the call is over.
+async fn blocking<T: std::marker::Send + 'static>(
+    call: &Call,
+    work: impl FnOnce() -> Result<T, Refusal> + std::marker::Send + 'static,
+) -> Result<T, Refusal> {
+    let work = tokio::task::spawn_blocking(work);
+    let work = async {
+        match work.await {
+            Ok(outcome) => outcome,
+            // A panic there is a panic of this call.
+            Err(error) => std::panic::resume_unwind(error.into_panic()),
+        }
+    };
+    stoppable(call, work).await
+}
+
+/// Drops `work` when the call is cancelled or nobody can hear of its result any more.
+async fn stoppable<T>(call: &Call, work: impl Future<Output = Result<T, Refusal>>) -> Result<T, Refusal> {
+    tokio::select! {
+        outcome = work => outcome,
+        () = call.context.ct.cancelled() => Err(super::backend::cancelled()),
+        () = call.session.ended().cancelled() => Err(super::backend::cancelled()),
+    }
+}
