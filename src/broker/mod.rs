@@ -13,6 +13,7 @@
 mod auto;
 mod dead;
 mod directory;
+mod doubt;
 mod expiry;
 pub mod limits;
 mod mailbox;
@@ -42,7 +43,7 @@ use crate::protocol::event::{Event, MailWaiting};
 use crate::protocol::hello::{Hello, Role};
 use crate::protocol::message::{Mail, MessageId, WholeFormat};
 use crate::protocol::name::Name;
-use crate::protocol::peer::{Peer, ProcessId};
+use crate::protocol::peer::Peer;
 use crate::protocol::refusal::{Refusal, RefusalCode};
 use crate::protocol::request::Request;
 use crate::protocol::response::{Done, Response};
@@ -228,14 +229,6 @@ impl Broker {
     pub fn drain(&mut self) -> Step {
         self.push_counts();
         std::mem::take(&mut self.step)
-    }
-
-    /// Processes that hold a name without a connection. Whoever drives the broker asks the kernel and
-    /// reports those that are gone as [`Input::Departed`]: a name is free when its process is, and no
-    /// timer is needed.
-    pub fn doubtful(&self) -> Vec<(MailboxId, ProcessId)> {
-        let unconnected = self.state.mailboxes.iter().filter(|(id, _)| self.presence.holder(**id).is_none());
-        unconnected.filter_map(|(id, m)| Some((*id, m.row.holder.as_ref()?.process.clone()?))).collect()
     }
 
     pub fn sessions(&self) -> usize {

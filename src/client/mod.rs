@@ -141,7 +141,8 @@ impl Link {
         })
     }
 
-    /// Queues a call at once and drops its answer; order with later calls is kept. Lost with the connection.
+    /// Queues a call at once and drops its answer; order with later calls is kept. It is sent once: lost
+    /// with its connection, and given up where no daemon is. It starts none.
     pub fn post(&self, request: Request) {
         if let Err(refusal) = self.queue(&request, None) {
             tracing::warn!(method = request.method(), %refusal, "a call was dropped");

@@ -11,6 +11,7 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use super::archive::Archive;
 use super::clock::Clock;
+use crate::broker::mutation::MailboxId;
 use crate::broker::{Broker, Effect, Input, SessionId, Step};
 use crate::protocol::event::Event;
 use crate::protocol::hello::Hello;
@@ -110,13 +111,14 @@ struct Running {
 
 impl Running {
     fn serve(&mut self) -> Result<(), StoreError> {
-        // What the broker said on recovery: that the store is in use from here on.
+        let left = self.engine.broker.doubtful_all();
+        self.report_departed(left);
+        // With it goes what the broker said on recovery: that the store is in use from here on.
         self.commit_and_release()?;
         loop {
             let Some(first) = self.wait() else { return self.stop() };
             let mut stop = false;
             self.engine.broker.tick(self.engine.clock.now());
-            self.depart();
             let more = first.into_iter().chain(self.engine.commands.try_iter().take(BATCH_INPUTS_MAX));
             for command in more.collect::<Vec<_>>() {
                 stop |= self.take(command);
@@ -154,6 +156,8 @@ impl Running {
                     Input::Closed { session, .. } => Some(*session),
                     _ => None,
                 };
+                let doubtful = self.engine.broker.doubtful(&input);
+                self.report_departed(doubtful);
                 self.engine.broker.handle(now, input);
                 if let Some(session) = closed {
                     self.outboxes.remove(&session);
@@ -164,9 +168,9 @@ impl Running {
         false
     }
 
-    /// Tells the broker which holders of names are gone.
-    fn depart(&mut self) {
-        for (mailbox, process) in self.engine.broker.doubtful() {
+    /// The kernel's word: whose process is gone holds no name.
+    fn report_departed(&mut self, doubtful: Vec<(MailboxId, ProcessId)>) {
+        for (mailbox, process) in doubtful {
             if !(self.engine.is_alive)(&process) {
                 self.engine.broker.handle(self.engine.clock.now(), Input::Departed(mailbox));
             }

@@ -263,7 +263,7 @@ impl World {
     /// What the daemon does when it is in doubt: asks the kernel, reports what is gone.
     fn report_departed(&mut self) -> Vec<Effect> {
         let alive: BTreeSet<ProcessId> = self.processes.values().map(|pid| process_id(*pid)).collect();
-        let gone = self.broker.doubtful().into_iter().filter(|(_, process)| !alive.contains(process));
+        let gone = self.broker.doubtful_all().into_iter().filter(|(_, process)| !alive.contains(process));
         let gone: Vec<MailboxId> = gone.map(|(mailbox, _)| mailbox).collect();
         gone.into_iter().flat_map(|mailbox| self.input(Input::Departed(mailbox))).collect()
     }

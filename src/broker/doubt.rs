@@ -1,0 +1,47 @@
+//! Names whose holder may be gone. The broker cannot ask the kernel; it says whom to ask about, and
+//! only where the answer matters to what is about to be decided.
+
+use super::mutation::MailboxId;
+use super::{Broker, Input};
+use crate::protocol::name::Name;
+use crate::protocol::peer::ProcessId;
+use crate::protocol::request::Request;
+
+impl Broker {
+    /// Processes that hold a name without a connection, as far as `input` depends on them. Whoever
+    /// drives the broker asks the kernel and reports those that are gone as [`Input::Departed`] before
+    /// it hands in `input`: so a name is free as soon as its process is gone, and no timer is needed.
+    pub fn doubtful(&self, input: &Input) -> Vec<(MailboxId, ProcessId)> {
+        let Input::Call { request, .. } = input else { return Vec::new() };
+        match request {
+            Request::Register(r) => match &r.name {
+                Some(name) => self.doubtful_names(std::slice::from_ref(name)),
+                None => self.doubtful_all(),
+            },
+            Request::Send(r) if !r.to.is_empty() => self.doubtful_names(&r.to),
+            Request::Send(_)
+            | Request::Broadcast(_)
+            | Request::List(_)
+            | Request::Status(_)
+            | Request::Rename(_)
+            | Request::Release(_) => self.doubtful_all(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// All processes that hold a name without a connection.
+    pub fn doubtful_all(&self) -> Vec<(MailboxId, ProcessId)> {
+        self.state.mailboxes.keys().filter_map(|mailbox| self.doubt(*mailbox)).collect()
+    }
+
+    fn doubtful_names(&self, written: &[String]) -> Vec<(MailboxId, ProcessId)> {
+        let names = written.iter().flat_map(|w| w.split(',')).filter_map(|name| Name::parse(name.trim()).ok());
+        let rows = names.filter_map(|name| self.state.names.get(&name.key()));
+        rows.filter_map(|row| self.doubt(row.mailbox)).collect()
+    }
+
+    fn doubt(&self, mailbox: MailboxId) -> Option<(MailboxId, ProcessId)> {
+        let process = self.holder_of(mailbox)?.process.clone()?;
+        self.presence.holder(mailbox).is_none().then_some((mailbox, process))
+    }
+}
