@@ -10,8 +10,10 @@ use std::sync::Mutex;
 
 use tracing::Level;
 use tracing::level_filters::LevelFilter;
+use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::SubscriberBuilder;
 use tracing_subscriber::fmt::format::{DefaultFields, Format};
+use tracing_subscriber::layer::SubscriberExt as _;
 
 /// Largest log file, in bytes; a fuller one starts over. Weeks of an ordinary daemon fit.
 pub const LOG_BYTES_MAX: u64 = 1 << 20;
@@ -49,7 +51,9 @@ fn plain(level: &Asked, role: Role) -> SubscriberBuilder<DefaultFields, Format, 
 }
 
 fn begin(subscriber: impl tracing::Subscriber + Send + Sync, level: Asked) {
-    let begun = tracing::subscriber::set_global_default(subscriber).is_ok();
+    // The SDK tells whole messages below this level, and no log of ours holds mail.
+    let discreet = Targets::new().with_default(LevelFilter::TRACE).with_target("rmcp", LevelFilter::WARN);
+    let begun = tracing::subscriber::set_global_default(subscriber.with(discreet)).is_ok();
     if let (true, Asked::Unknown(value)) = (begun, level) {
         tracing::warn!("IPCD_LOG={value:?} is none of error, warn, info, debug, trace");
     }

@@ -136,7 +136,7 @@ mod tests {
     fn a_command_s_end_stands_beside_the_answer() {
         let end = End { returncode: 3, signal: None, timed_out: false };
         let answer = RawValue::from_string(r#"{"id":7,"to":"bob"}"#.to_owned()).unwrap();
-        let expected = r#"{"id":7,"returncode":3,"timed_out":false,"to":"bob"}"#;
+        let expected = r#"{"id":7,"to":"bob","returncode":3,"timed_out":false}"#;
         assert_eq!(end.beside(&answer).unwrap().get(), expected);
         assert_eq!(end.to_string(), "the command ended with exit code 3");
     }

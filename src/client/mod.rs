@@ -102,25 +102,30 @@ impl Link {
         call.await
     }
 
-    /// [`Link::call`] that is given up on when `stop` ends. What the daemon says then is still waited for:
-    /// [`RefusalCode::Cancelled`], or the answer that was on its way, with the mail that it hands out.
-    pub async fn call_until(
+    /// [`Link::call`] that is queued at once, before any later one, and given up on when `stop` ends. What
+    /// the daemon says then is still waited for: [`RefusalCode::Cancelled`], or the answer that was on its
+    /// way, with the mail that it hands out.
+    pub fn call_until<S: Future<Output = ()>>(
         &self,
         request: Request,
-        stop: impl Future<Output = ()>,
-    ) -> Result<Box<RawValue>, Refusal> {
+        stop: S,
+    ) -> impl Future<Output = Result<Box<RawValue>, Refusal>> + use<S> {
         let (answer, receiver) = oneshot::channel();
-        let id = self.queue(&request, Some(answer))?;
-        let mut call = OpenCall { id, answer: receiver, commands: &self.commands };
-        tokio::select! {
-            biased;
-            outcome = &mut call => return outcome,
-            () = stop => {}
+        let queued = self.queue(&request, Some(answer));
+        let commands = self.commands.clone();
+        async move {
+            let id = queued?;
+            let mut call = OpenCall { id, answer: receiver, commands: &commands };
+            tokio::select! {
+                biased;
+                outcome = &mut call => return outcome,
+                () = stop => {}
+            }
+            let _ = commands.send(Command::Cancel(id));
+            (&mut call.answer)
+                .await
+                .unwrap_or_else(|_| Err(Refusal::new(RefusalCode::Cancelled, "the call was cancelled")))
         }
-        let _ = self.commands.send(Command::Cancel(id));
-        (&mut call.answer)
-            .await
-            .unwrap_or_else(|_| Err(Refusal::new(RefusalCode::Cancelled, "the call was cancelled")))
     }
 
     /// [`Link::call`] with its answer decoded.

@@ -27,11 +27,12 @@ pub type Dial = Box<dyn Fn(Hello, Resume) -> Arc<dyn Backend> + Send + Sync>;
 
 /// A daemon, however often it restarts.
 pub trait Backend: Send + Sync {
-    /// Makes a call. When `stop` fires the daemon is told to give up on it; the answer is then
+    /// Queues a call at once, before any later one, and waits for its answer, across restarts. When `stop` fires the daemon is told to give up on it; the answer is then
     /// [`RefusalCode::Cancelled`], or the real one if it came first.
     fn call(&self, request: Request, stop: CancellationToken) -> Later<Answer>;
 
-    /// Queues a call at once, before any later one; its answer is dropped.
+    /// Queues a call at once, before any later one; its answer is dropped, and so is the call when the
+    /// connection ends.
     fn post(&self, request: Request);
 
     /// What the daemon pushes from now on.
@@ -70,8 +71,7 @@ struct Linked(Link);
 
 impl Backend for Linked {
     fn call(&self, request: Request, stop: CancellationToken) -> Later<Answer> {
-        let link = self.0.clone();
-        Box::pin(async move { link.call_until(request, stop.cancelled()).await })
+        Box::pin(self.0.call_until(request, stop.cancelled_owned()))
     }
 
     fn post(&self, request: Request) {

@@ -74,7 +74,7 @@ impl Call {
             answer => answer,
         };
         let answer = match answer {
-            Err(refusal) if refusal.code == RefusalCode::Cancelled => return Ok(self.nothing_came(began)),
+            Err(refusal) if refusal.code == RefusalCode::Cancelled => return Ok(nothing_came(began)),
             answer => to_value(answer)?,
         };
         if leases {
@@ -131,12 +131,12 @@ impl Call {
             tracing::debug!(%error, "no progress was told");
         }
     }
+}
 
-    /// A wait that was given up on. Nothing was ready, else it would have been the answer.
-    fn nothing_came(&self, began: Instant) -> Value {
-        let waited = began.elapsed().as_millis() as f64 / 1000.0;
-        json!({"messages": [], "remaining": 0, "waited_seconds": waited, "unread": self.session.held()})
-    }
+/// A wait that was given up on. Nothing was ready, else it would have been the answer.
+fn nothing_came(began: Instant) -> Value {
+    let waited = began.elapsed().as_millis() as f64 / 1000.0;
+    json!({"messages": [], "remaining": 0, "waited_seconds": waited, "unread": 0})
 }
 
 fn to_value(answer: Answer) -> Result<Value, Refusal> {

@@ -5,7 +5,8 @@
 //! a ping, or a call that was already on its way, proves nothing.
 //!
 //! What always holds:
-//! - A message is in one place: with the open call whose answer holds it, or among the shown ones.
+//! - A message is in one place: with the open call whose answer holds it, among the shown ones, or among
+//!   those whose settling the daemon has not confirmed. All of them are held.
 //! - A call that was cancelled, or whose answer could not be written, gives its mail back.
 //! - What a call is told after it was answered or cancelled changes nothing.
 
@@ -24,6 +25,9 @@ pub struct Ledger<C> {
     open: HashMap<C, Open>,
     /// Mail whose answer was flushed, with the flush it went out with; oldest first.
     shown: Vec<(Stamp, MessageId)>,
+    /// Mail that counts as read, until the daemon says that it knows: a daemon that restarts in between
+    /// must take it as leased here, or it would hand it out again.
+    settling: Vec<MessageId>,
     flushes: Stamp,
 }
 
@@ -36,7 +40,7 @@ struct Open {
 
 impl<C: Eq + Hash> Ledger<C> {
     pub fn new() -> Ledger<C> {
-        Ledger { open: HashMap::new(), shown: Vec::new(), flushes: Stamp(0) }
+        Ledger { open: HashMap::new(), shown: Vec::new(), settling: Vec::new(), flushes: Stamp(0) }
     }
 
     /// The stamp of what is read now.
@@ -48,7 +52,8 @@ impl<C: Eq + Hash> Ledger<C> {
     pub fn call_read(&mut self, call: C, began: Stamp) -> Vec<MessageId> {
         self.open.insert(call, Open::default());
         let settled = self.shown.iter().take_while(|(flush, _)| *flush <= began).count();
-        self.shown.drain(..settled).map(|(_, id)| id).collect()
+        let settled = self.shown.drain(..settled).map(|(_, id)| id).collect();
+        self.settle(settled)
     }
 
     /// The call counts as read once its answer is flushed.
@@ -75,7 +80,7 @@ impl<C: Eq + Hash> Ledger<C> {
         let Some(open) = self.open.remove(call) else { return Vec::new() };
         self.flushes.0 += 1;
         if open.settles_on_flush {
-            return open.leased;
+            return self.settle(open.leased);
         }
         self.shown.extend(open.leased.into_iter().map(|id| (self.flushes, id)));
         Vec::new()
@@ -89,24 +94,38 @@ impl<C: Eq + Hash> Ledger<C> {
 
     /// The caller said itself that it read `ids`.
     pub fn acked(&mut self, ids: &[MessageId]) {
+        let held = self.held();
         self.shown.retain(|(_, id)| !ids.contains(id));
         for open in self.open.values_mut() {
             open.leased.retain(|id| !ids.contains(id));
         }
+        self.settling.extend(ids.iter().filter(|id| held.contains(id)));
     }
 
     /// The caller said that it read all it was shown. Returns what that is.
     pub fn acked_all(&mut self) -> Vec<MessageId> {
-        self.shown.drain(..).map(|(_, id)| id).collect()
+        let shown = self.shown.drain(..).map(|(_, id)| id).collect();
+        self.settle(shown)
+    }
+
+    /// The daemon knows that these were read.
+    pub fn confirmed(&mut self, ids: &[MessageId]) {
+        self.settling.retain(|id| !ids.contains(id));
     }
 
     /// All mail that is with this front end: what it claims from a daemon that restarted.
     pub fn held(&self) -> Vec<MessageId> {
-        let open = self.open.values().flat_map(|open| open.leased.iter().copied());
-        let mut held: Vec<MessageId> = self.shown.iter().map(|(_, id)| *id).chain(open).collect();
+        let open = self.open.values().flat_map(|open| &open.leased);
+        let shown = self.shown.iter().map(|(_, id)| id);
+        let mut held: Vec<MessageId> = shown.chain(open).chain(&self.settling).copied().collect();
         held.sort_unstable();
         held.dedup();
         held
+    }
+
+    fn settle(&mut self, ids: Vec<MessageId>) -> Vec<MessageId> {
+        self.settling.extend(&ids);
+        ids
     }
 }
 
@@ -133,6 +152,8 @@ mod tests {
         let after = ledger.stamp();
         assert_eq!(ledger.call_read("send", after), ids(&[1, 2]));
         assert_eq!(ledger.call_read("again", after), [], "settled once");
+        assert_eq!(ledger.held(), ids(&[1, 2]), "the daemon may not know yet");
+        ledger.confirmed(&ids(&[1, 2]));
         assert_eq!(ledger.held(), []);
     }
 
@@ -185,6 +206,7 @@ mod tests {
         let mut ledger = handed();
         ledger.settle_on_flush(&"check");
         assert_eq!(ledger.flushed(&"check"), ids(&[1, 2]));
+        ledger.confirmed(&ids(&[1, 2]));
         assert_eq!(ledger.held(), []);
     }
 
@@ -193,10 +215,13 @@ mod tests {
         let mut ledger = handed();
         ledger.flushed(&"check");
         ledger.acked(&ids(&[1, 99]));
+        assert_eq!(ledger.held(), ids(&[1, 2]));
+        ledger.confirmed(&ids(&[1, 99]));
         assert_eq!(ledger.held(), ids(&[2]));
         ledger.call_read("other", Stamp(0));
         ledger.leased(&"other", ids(&[3]));
         assert_eq!(ledger.acked_all(), ids(&[2]), "not what nobody saw yet");
+        ledger.confirmed(&ids(&[2]));
         assert_eq!(ledger.held(), ids(&[3]));
     }
 

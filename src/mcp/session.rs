@@ -230,11 +230,6 @@ impl Session {
         self.book().ledger.settle_on_flush(id);
     }
 
-    /// How many messages were handed out and are not settled.
-    pub fn held(&self) -> usize {
-        self.book().ledger.held().len()
-    }
-
     /// Says goodbye to the daemon, if it was ever dialled.
     pub async fn close(&self) {
         if let Some(backend) = self.backend.get() {
@@ -242,10 +237,19 @@ impl Session {
         }
     }
 
+    /// Tells the daemon, and goes on claiming the mail until it knows.
     fn settle(&self, ids: Vec<MessageId>) {
-        if !ids.is_empty() {
-            self.post(Request::Ack(Leases { ids: Some(ids) }));
+        if ids.is_empty() {
+            return;
         }
+        let answer = self.call(Request::Ack(Leases { ids: Some(ids.clone()) }), CancellationToken::new());
+        let book = Arc::clone(&self.book);
+        tokio::spawn(async move {
+            if let Err(refusal) = answer.await {
+                tracing::debug!(code = %refusal.code, "mail that was read may come again: {refusal}");
+            }
+            lock(&book).ledger.confirmed(&ids);
+        });
     }
 
     fn give_back(&self, ids: Vec<MessageId>) {

@@ -54,6 +54,32 @@ fn a_dropped_call_is_cancelled_and_its_late_answer_ignored() {
 
 #[cfg(target_os = "linux")]
 #[test]
+fn a_call_that_is_given_up_on_still_hears_what_came_of_it() {
+    runs(async {
+        let home = Home::new();
+        let listener = home.bind();
+        let link = home.link();
+        let (give_up, given_up) = oneshot::channel::<()>();
+        let call = link.call_until(check(1), async { drop(given_up.await) });
+        let daemon = async {
+            let mut session = Session::accept(&listener).await;
+            let (id, _) = session.call("check").await;
+            give_up.send(()).unwrap();
+            let params = session.notification("cancel").await;
+            assert_eq!(cancelled_call(params.as_deref()), Some(id.clone()));
+            session.answer(&id, json!("on its way")).await;
+        };
+        let (answer, ()) = tokio::join!(call, daemon);
+        assert_eq!(answer.unwrap().get(), r#""on its way""#);
+
+        drop(listener);
+        let unreachable = Home::new().link();
+        let answer = unreachable.call_until(check(2), std::future::ready(())).await;
+        assert_eq!(answer.unwrap_err().code, RefusalCode::Cancelled);
+    });
+}
+
+#[test]
 fn posts_keep_their_place_and_goodbye_comes_last() {
     let home = Home::new();
     runs(async {

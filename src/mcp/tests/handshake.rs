@@ -144,7 +144,7 @@ async fn a_reconnect_resumes_the_name_and_claims_what_is_held() {
     client.call(2, "rename", json!({"new_id": "bob"})).await;
     let register = resume().unwrap();
     assert_eq!((register.name.as_deref(), register.auto), (Some("bob"), false));
-    assert_eq!(register.held, [], "settled by the call after it");
+    assert_eq!(register.held, [], "settled by the call after it, and the daemon knows");
 
     client.daemon.events.send(Event::Released).unwrap();
     timeout(DEADLINE, async {

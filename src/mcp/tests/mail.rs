@@ -24,7 +24,7 @@ async fn the_next_call_settles_before_it_asks_anything() {
     let daemon = client.finish().await;
     assert_eq!(
         daemon.words(),
-        [r#"check {"wait_ms":0,"peek":false,"offset":0}"#, r#"post ack {"ids":[1]}"#, "list {}", "bye"]
+        [r#"check {"wait_ms":0,"peek":false,"offset":0}"#, r#"ack {"ids":[1]}"#, "list {}", "bye"]
     );
 }
 
@@ -41,7 +41,7 @@ async fn a_call_sent_before_the_answer_was_seen_settles_nothing() {
     client.ping(3).await;
     assert!(client.daemon.words().iter().all(|word| !word.contains("ack")), "{:?}", client.daemon.words());
     client.call(4, "list_instances", json!({})).await;
-    assert_eq!(client.daemon.words()[2..], [r#"post ack {"ids":[1]}"#, "list {}"]);
+    assert_eq!(client.daemon.words()[2..], [r#"ack {"ids":[1]}"#, "list {}"]);
     client.finish().await;
 }
 
@@ -63,7 +63,7 @@ async fn a_cancel_before_the_flush_gives_the_mail_back_and_one_after_it_does_not
     client.cancel(3).await;
     client.call(4, "list_instances", json!({})).await;
     let words = client.daemon.words();
-    assert_eq!(words[words.len() - 2..], [r#"post ack {"ids":[2]}"#, "list {}"]);
+    assert_eq!(words[words.len() - 2..], [r#"ack {"ids":[2]}"#, "list {}"]);
     client.finish().await;
 }
 
@@ -83,20 +83,15 @@ async fn looking_takes_nothing() {
 async fn what_the_caller_says_it_read_is_settled_once() {
     let mut client = Client::ready(mailbox()).await;
     client.call(1, "check", json!({"ack": "on_flush"})).await;
-    client.daemon.logged(|log| matches!(log.last(), Some(Seen::Post(_)))).await;
+    client.daemon.logged(|log| matches!(log.last(), Some(Seen::Call(Request::Ack(_))))).await;
     client.call(2, "check", json!({})).await;
     client.call(3, "check", json!({"ack": [2]})).await;
     client.call(4, "list_instances", json!({"": null})).await;
     let daemon = client.finish().await;
-    let acks: Vec<_> = daemon.words().into_iter().filter(|word| word.starts_with("post")).collect();
+    let acks: Vec<_> = daemon.words().into_iter().filter(|word| word.starts_with("ack")).collect();
     assert_eq!(
         acks,
-        [
-            r#"post ack {"ids":[1]}"#,
-            r#"post ack {"ids":[2]}"#,
-            r#"post ack {"ids":[2]}"#,
-            r#"post ack {"ids":[3]}"#
-        ]
+        [r#"ack {"ids":[1]}"#, r#"ack {"ids":[2]}"#, r#"ack {"ids":[2]}"#, r#"ack {"ids":[3]}"#]
     );
 }
 

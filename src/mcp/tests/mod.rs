@@ -111,11 +111,11 @@ impl Daemon {
         self.log().iter().filter(|seen| !seen.registers()).map(Seen::word).collect()
     }
 
-    /// The last call of the tools.
+    /// The last call of the tools; settling is none.
     fn last(&self) -> Request {
         let log = self.log();
         let call = log.iter().rev().find_map(|seen| match seen {
-            Seen::Call(request) => Some(request.clone()),
+            Seen::Call(request) if !matches!(request, Request::Ack(_)) => Some(request.clone()),
             _ => None,
         });
         call.expect("a call")
