@@ -155,7 +155,8 @@ struct World {
 
 impl World {
     fn start(folder: &Path) -> World {
-        let limits = "[limits]\nsends_per_minute = 0\nmailbox_messages = 1000000\nmailbox_bytes = 268435456\n";
+        let limits =
+            "[limits]\nsends_per_minute = 0\nmailbox_messages = 1000000\nmailbox_bytes = 268435456\n";
         std::fs::write(folder.join("config.toml"), limits).expect("a config");
         let mut command = Command::new(env!("CARGO_BIN_EXE_ipcd"));
         command.arg("daemon").env("IPCD_HOME", folder).env("IPCD_LOG", "error").stdin(Stdio::null());

@@ -35,7 +35,8 @@ impl Broker {
     }
 
     fn doubtful_names(&self, written: &[String]) -> Vec<(MailboxId, ProcessId)> {
-        let names = written.iter().flat_map(|w| w.split(',')).filter_map(|name| Name::parse(name.trim()).ok());
+        let names =
+            written.iter().flat_map(|w| w.split(',')).filter_map(|name| Name::parse(name.trim()).ok());
         let rows = names.filter_map(|name| self.state.names.get(&name.key()));
         rows.filter_map(|row| self.doubt(row.mailbox)).collect()
     }
