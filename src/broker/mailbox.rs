@@ -7,6 +7,7 @@ use super::mutation::{
     Counters, Dead, DeliveryRow, Holder, KeyRow, MERGED_MAX, MailboxId, MailboxRow, MessageRow, Mutation,
     NameRow, ReceiptRow,
 };
+use super::state::Share;
 use super::{Broker, Effect, Ended, EndedHow, SessionId};
 use crate::protocol::message::MessageId;
 use crate::protocol::name::Name;
@@ -84,7 +85,7 @@ impl Broker {
         let limits = &self.limits;
         let Some(target) = self.state.mailboxes.get(&mailbox) else { return Ok(()) };
         let name = &target.row.name;
-        let (count, bytes) = (target.unsettled.len(), target.bytes);
+        let Share { messages: count, bytes } = target.taken();
         let later = "try again when it was read";
         if limits.mailbox_messages > 0 && count >= limits.mailbox_messages {
             return Err(Refusal::new(

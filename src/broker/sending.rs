@@ -143,9 +143,13 @@ impl Broker {
         }
     }
 
-    /// A notice of the daemon to everyone but `except`: no bell, no quota.
+    /// A notice of the daemon to everyone but `except`: no bell, no quota. Who has a full mailbox is
+    /// spared.
     pub(super) fn notify_all(&mut self, except: MailboxId, text: &str) {
-        let audience = self.audience(except);
+        let mut audience = self.audience(except);
+        let limit = self.limits.mailbox_messages;
+        let waiting = |m: &MailboxId| self.state.mailboxes.get(m).map_or(0, |m| m.unsettled.len());
+        audience.retain(|m| limit == 0 || waiting(m) < limit);
         if audience.is_empty() {
             return;
         }
