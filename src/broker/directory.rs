@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use super::mutation::{Holder, MailboxId, MailboxRow, Mutation, NameRow};
+use super::quota::wait_words;
 use super::{Broker, Effect, SessionId};
 use crate::protocol::event::Event;
 use crate::protocol::hello::Role;
@@ -330,9 +331,7 @@ impl Broker {
         match since.filter(|since| *since < self.limits.rename_cooldown) {
             None => Ok(()),
             Some(since) => {
-                let left = (self.limits.rename_cooldown - since).as_secs();
-                let left =
-                    if left >= 60 { format!("{} minutes", left.div_ceil(60)) } else { format!("{left} s") };
+                let left = wait_words(self.limits.rename_cooldown - since);
                 Err(Refusal::new(RefusalCode::RenameCooldown, "you were renamed a short while ago")
                     .hint(format!("try again in {left}")))
             }
