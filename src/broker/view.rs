@@ -24,7 +24,7 @@ impl Broker {
             mail.data = row.data.clone();
             return Some((mail, None));
         }
-        mail.size_bytes = Some(row.size() as u64);
+        mail.size_bytes = Some(whole_text(row).len() as u64);
         if mail.summary.is_none() {
             mail.summary = Some(summarise(&row.content.0, self.limits.summary_bytes));
         }
