@@ -81,7 +81,7 @@ impl Broker {
             thread: row.thread,
             hops: row.hops,
             redelivered: delivery.redelivered || id.0 <= self.state.counters.repeat_until,
-            delivery: delivery.tries + 1,
+            delivery: delivery.tries + u32::from(delivery.dead.is_none()),
             sender: row.sender.clone(),
         })
     }
