@@ -165,6 +165,7 @@ impl Broker {
     /// end every unsettled delivery as a possible repeat.
     pub fn recover(limits: Limits, rows: &[Mutation], now: Now) -> Result<Broker, Inconsistent> {
         let state = State::recover(rows)?;
+        let now = Now { wall: now.wall.max(state.counters.wall), ..now };
         let mut broker = Broker {
             limits,
             state,
@@ -241,13 +242,15 @@ impl Broker {
     }
 
     fn begin(&mut self, now: Now) {
-        self.now = now;
+        let steady = self.now.wall.plus(now.tick.since(self.now.tick));
+        self.now = Now { wall: now.wall.max(steady), tick: now.tick };
         self.expire();
     }
 
-    /// Wall-clock time that never goes back, not even over a restart.
+    /// Wall-clock time that never goes back, not even over a restart. Where the machine's clock is set
+    /// back, it goes on from the latest time that was seen, as fast as the steady clock does.
     fn wall(&self) -> Timestamp {
-        self.now.wall.max(self.state.counters.wall)
+        self.now.wall
     }
 
     fn call(&mut self, session: SessionId, call: CallId, request: Request) {
