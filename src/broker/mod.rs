@@ -155,6 +155,8 @@ pub struct Broker {
     touched: BTreeSet<MailboxId>,
     /// Nothing expires before this.
     next_expiry: Option<Timestamp>,
+    /// The clock leapt ahead: no mail expires before this.
+    spared_until: Option<Tick>,
     stopping: bool,
     now: Now,
     step: Step,
@@ -174,6 +176,7 @@ impl Broker {
             quota: Quota::default(),
             touched: BTreeSet::new(),
             next_expiry: Some(Timestamp(0)),
+            spared_until: None,
             stopping: false,
             now,
             step: Step::default(),
@@ -243,6 +246,7 @@ impl Broker {
 
     fn begin(&mut self, now: Now) {
         let steady = self.now.wall.plus(now.tick.since(self.now.tick));
+        self.note_leap(now, steady);
         self.now = Now { wall: now.wall.max(steady), tick: now.tick };
         self.expire();
     }
