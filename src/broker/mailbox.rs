@@ -7,6 +7,7 @@ use super::mutation::{
     Counters, Dead, DeliveryRow, Holder, KeyRow, MERGED_MAX, MailboxId, MailboxRow, MessageRow, Mutation,
     NameRow, ReceiptRow,
 };
+use super::state::Share;
 use super::{Broker, Effect, Ended, EndedHow, SessionId};
 use crate::protocol::message::MessageId;
 use crate::protocol::name::Name;
@@ -84,7 +85,7 @@ impl Broker {
         let limits = &self.limits;
         let Some(target) = self.state.mailboxes.get(&mailbox) else { return Ok(()) };
         let name = &target.row.name;
-        let (count, bytes) = (target.unsettled.len(), target.bytes);
+        let Share { messages: count, bytes } = target.taken();
         let later = "try again when it was read";
         if limits.mailbox_messages > 0 && count >= limits.mailbox_messages {
             return Err(Refusal::new(
@@ -204,10 +205,12 @@ impl Broker {
             mailbox.keys.iter().map(|(key, row)| (key.clone(), row.clone())).collect();
         for (id, row) in rows {
             // A broadcast that waits in both stays as it is there, even if it died here.
-            let waits = |m: &super::state::Mailbox| m.unsettled.contains_key(&id);
-            if !self.state.mailboxes.get(&into).is_some_and(waits) {
-                self.change(Mutation::PutDelivery(into, id, row));
-            }
+            let there = self.state.mailboxes.get(&into).and_then(|m| m.unsettled.get(&id)).cloned();
+            let row = match there {
+                Some(there) => DeliveryRow { redelivered: row.redelivered || there.redelivered, ..there },
+                None => row,
+            };
+            self.change(Mutation::PutDelivery(into, id, row));
             self.change(Mutation::DropDelivery(from, id));
         }
         for (id, row) in receipts {

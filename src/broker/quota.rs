@@ -36,6 +36,14 @@ struct Heard {
     chain: Chain,
 }
 
+/// A wait for people, never shorter than it is.
+pub fn wait_words(wait: Duration) -> String {
+    match wait.as_millis().div_ceil(1000) {
+        seconds if seconds > 60 => format!("{} minutes", seconds.div_ceil(60)),
+        seconds => format!("{seconds} s"),
+    }
+}
+
 impl Quota {
     /// Charges `count` sends, all or none.
     pub fn charge_sends(
@@ -60,7 +68,7 @@ impl Quota {
                 RefusalCode::RateLimited,
                 format!("{limit} sends a minute are the limit, {} were made", sends.len()),
             )
-            .hint(format!("try again in {} s; reading mail is not limited", wait.as_secs() + 1)));
+            .hint(format!("try again in {}; reading mail is not limited", wait_words(wait))));
         }
         sends.extend(std::iter::repeat_n(now, count));
         Ok(())

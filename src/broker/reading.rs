@@ -157,10 +157,7 @@ impl Broker {
     }
 
     fn settled(&self, session: SessionId, count: usize) -> Result<Response, Refusal> {
-        let unread = match self.speaker(session) {
-            Ok(super::Speaker::Instance(mailbox)) => self.unread(mailbox),
-            _ => 0,
-        };
+        let unread = self.own(session).map_or(0, |mailbox| self.unread(mailbox));
         Ok(Response::Settled(Settled { settled: count as u64, unread }))
     }
 }

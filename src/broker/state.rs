@@ -43,8 +43,6 @@ pub struct Mailbox {
     /// The keys again, oldest first.
     pub keys_by_age: BTreeSet<(Timestamp, String)>,
     pub receipts: BTreeMap<MessageId, ReceiptRow>,
-    /// Bytes of unsettled mail.
-    pub bytes: usize,
     /// What each sender has unsettled here; the daemon's own notices count for nobody.
     pub shares: BTreeMap<MailboxId, Share>,
 }
@@ -156,7 +154,6 @@ impl State {
         }
         let size = message.row.size();
         mailbox.unsettled.insert(id, row.clone());
-        mailbox.bytes += size;
         if let Some(sender) = message.row.from_mailbox {
             let share = mailbox.shares.entry(sender).or_default();
             share.messages += 1;
@@ -181,7 +178,6 @@ impl State {
         }
         message.deliveries -= 1;
         let size = message.row.size();
-        mailbox.bytes -= size;
         if let Some(sender) = message.row.from_mailbox
             && let Some(share) = mailbox.shares.get_mut(&sender)
         {
@@ -203,9 +199,16 @@ impl Mailbox {
             keys: BTreeMap::new(),
             keys_by_age: BTreeSet::new(),
             receipts: BTreeMap::new(),
-            bytes: 0,
             shares: BTreeMap::new(),
         }
+    }
+
+    /// What all senders together have unsettled here.
+    pub fn taken(&self) -> Share {
+        self.shares.values().fold(Share::default(), |sum, share| Share {
+            messages: sum.messages + share.messages,
+            bytes: sum.bytes + share.bytes,
+        })
     }
 
     /// Nothing in it would be missed.

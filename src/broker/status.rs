@@ -44,8 +44,8 @@ impl Broker {
         })))
     }
 
-    /// The mailbox of the instance that asks, if it is one.
-    fn own(&self, session: SessionId) -> Option<MailboxId> {
+    /// The mailbox of whoever asks, if there is one.
+    pub(super) fn own(&self, session: SessionId) -> Option<MailboxId> {
         match self.speaker(session) {
             Ok(Speaker::Instance(mailbox)) => Some(mailbox),
             Ok(Speaker::User) => {

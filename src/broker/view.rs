@@ -24,7 +24,7 @@ impl Broker {
             mail.data = row.data.clone();
             return Some((mail, None));
         }
-        mail.size_bytes = Some(row.size() as u64);
+        mail.size_bytes = Some(whole_text(row).len() as u64);
         if mail.summary.is_none() {
             mail.summary = Some(summarise(&row.content.0, self.limits.summary_bytes));
         }
@@ -81,7 +81,7 @@ impl Broker {
             thread: row.thread,
             hops: row.hops,
             redelivered: delivery.redelivered || id.0 <= self.state.counters.repeat_until,
-            delivery: delivery.tries + 1,
+            delivery: delivery.tries + u32::from(delivery.dead.is_none()),
             sender: row.sender.clone(),
         })
     }

@@ -129,7 +129,7 @@ pub struct Mail {
     pub hops: u32,
     /// It may have been shown before: a reader or the daemon ended unexpectedly.
     pub redelivered: bool,
-    /// How often it was handed out, this time included.
+    /// How often it was handed out to a reader that died with it, and this time.
     pub delivery: u32,
     pub sender: Sender,
 }

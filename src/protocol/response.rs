@@ -118,7 +118,7 @@ pub struct Checked {
     /// Waiting messages that are not in this answer.
     pub remaining: u64,
     pub waited_seconds: f64,
-    /// Messages that wait for the caller, those in this answer included until they are settled.
+    /// All messages that wait for the caller; what it was handed does not, until it comes back.
     pub unread: u64,
 }
 
