@@ -126,6 +126,7 @@ impl Broker {
         if self.presence.holder(mailbox).is_some() {
             return;
         }
+        self.end_waits(mailbox);
         let spare = |m: &super::state::Mailbox| {
             m.is_empty() && m.row.holder.as_ref().is_some_and(|h| h.auto && !h.used)
         };
@@ -166,7 +167,10 @@ impl Broker {
         let counters = super::Counters { last_mailbox: id.0, ..self.state.counters };
         let holder = Some(Holder { since: now, last_seen: now, used: true, ..empty_holder() });
         self.change(Mutation::PutCounters(counters));
-        self.change(Mutation::PutMailbox(id, Arc::new(MailboxRow { name: Name::user(), holder })));
+        self.change(Mutation::PutMailbox(
+            id,
+            Arc::new(MailboxRow { name: Name::user(), holder, merged: Vec::new() }),
+        ));
         self.change(Mutation::PutName(Name::user().key(), NameRow { mailbox: id, forward_until: None }));
         id
     }
@@ -210,9 +214,9 @@ impl Broker {
         })
     }
 
-    /// The shell above a command, and the mailbox that it registered before.
+    /// The shell above a command, and the mailbox that this very shell registered before.
     fn shell(&self, session: SessionId) -> Result<(ProcessId, Option<MailboxId>), Refusal> {
-        let current = match self.speaker(session)? {
+        let speaks_for = match self.speaker(session)? {
             super::Speaker::User => None,
             super::Speaker::Instance(mailbox) if self.presence.holder(mailbox).is_some() => {
                 let name = self.name_of(mailbox);
@@ -224,10 +228,14 @@ impl Broker {
             super::Speaker::Instance(mailbox) => Some(mailbox),
         };
         let host = self.presence.sessions.get(&session).and_then(|s| s.peer.host()).cloned();
-        host.map(|host| (host, current)).ok_or_else(|| {
-            Refusal::invalid_argument("the shell above this command cannot be seen")
-                .hint("run it from a shell of this machine and user")
-        })
+        let Some(host) = host else {
+            return Err(Refusal::invalid_argument("the shell above this command cannot be seen")
+                .hint("run it from a shell of this machine and user"));
+        };
+        // A shell further up that registered keeps its name.
+        let own = |m: &MailboxId| self.holder_of(*m).is_some_and(|h| h.process.as_ref() == Some(&host));
+        let current = speaks_for.filter(own);
+        Ok((host, current))
     }
 
     /// A name for who gave none: the one it, or its like, held before in this folder; else a new one.
@@ -403,6 +411,10 @@ impl Broker {
 
     /// The claimant holds the mailbox now.
     fn take(&mut self, claimant: &Claimant, name: &Name, mailbox: MailboxId, auto: bool) {
+        // A process that is back before its old connection ended.
+        if let Some(old) = self.presence.holder(mailbox).filter(|old| *old != claimant.session) {
+            self.leave(old, mailbox);
+        }
         let now = self.wall();
         let Some(before) = self.state.mailboxes.get(&mailbox).map(|m| m.row.clone()) else { return };
         let was = before.holder.clone();
@@ -418,7 +430,7 @@ impl Broker {
             renamed_at: was.as_ref().and_then(|h| h.renamed_at),
             auto_check: was.as_ref().and_then(|h| h.auto_check),
         };
-        let row = MailboxRow { name: name.clone(), holder: Some(holder) };
+        let row = MailboxRow { name: name.clone(), holder: Some(holder), merged: before.merged.clone() };
         if row != *before {
             self.change(Mutation::PutMailbox(mailbox, Arc::new(row)));
         }
@@ -428,13 +440,12 @@ impl Broker {
         self.touched.insert(mailbox);
     }
 
-    /// `session` gives up the mailbox it holds: its mail goes back, its waits are over.
+    /// `session` gives up the mailbox it holds: waits for its mail are over, and what it was handed
+    /// goes back.
     fn leave(&mut self, session: SessionId, mailbox: MailboxId) {
+        self.end_waits(mailbox);
         for (mailbox, id) in self.presence.leases_of(session) {
             self.return_lease(mailbox, id, true);
-        }
-        for waiter in self.waiters.take_session(session) {
-            self.answer_empty(waiter);
         }
         self.presence.let_go(mailbox);
         self.seen(mailbox);
@@ -444,7 +455,7 @@ impl Broker {
     fn take_held(&mut self, session: SessionId, mailbox: MailboxId, held: &[MessageId]) -> Vec<MessageId> {
         let unsettled = |id: &&MessageId| {
             self.state.mailboxes.get(&mailbox).is_some_and(|m| m.unsettled.contains_key(id))
-                && self.presence.leased_to(mailbox, **id).is_none()
+                && self.presence.leased_to(mailbox, **id).is_none_or(|reader| reader == session)
         };
         let kept: Vec<MessageId> = held.iter().filter(unsettled).copied().collect();
         for id in &kept {

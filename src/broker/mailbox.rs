@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use super::mutation::{
-    Counters, Dead, DeliveryRow, Holder, KeyRow, MailboxId, MailboxRow, MessageRow, Mutation, NameRow,
-    ReceiptRow,
+    Counters, Dead, DeliveryRow, Holder, KeyRow, MERGED_MAX, MailboxId, MailboxRow, MessageRow, Mutation,
+    NameRow, ReceiptRow,
 };
 use super::{Broker, Effect, Ended, EndedHow, SessionId};
 use crate::protocol::message::MessageId;
@@ -57,7 +57,10 @@ impl Broker {
         }
         let id = MailboxId(self.state.counters.last_mailbox + 1);
         self.change(Mutation::PutCounters(Counters { last_mailbox: id.0, ..self.state.counters }));
-        self.change(Mutation::PutMailbox(id, Arc::new(MailboxRow { name: name.clone(), holder })));
+        self.change(Mutation::PutMailbox(
+            id,
+            Arc::new(MailboxRow { name: name.clone(), holder, merged: Vec::new() }),
+        ));
         self.change(Mutation::PutName(name.key(), NameRow { mailbox: id, forward_until: None }));
         Ok(id)
     }
@@ -153,7 +156,7 @@ impl Broker {
         self.touched.insert(mailbox);
         while self.state.dead.len() > self.limits.dead_letters {
             let Some(&(_, mailbox, id)) = self.state.dead.first() else { break };
-            self.end(mailbox, id, EndedHow::Purged);
+            self.end(mailbox, id, EndedHow::MadeRoom);
         }
     }
 
@@ -200,7 +203,11 @@ impl Broker {
         let keys: Vec<(String, KeyRow)> =
             mailbox.keys.iter().map(|(key, row)| (key.clone(), row.clone())).collect();
         for (id, row) in rows {
-            self.change(Mutation::PutDelivery(into, id, row));
+            // A broadcast that waits in both stays as it is there, even if it died here.
+            let waits = |m: &super::state::Mailbox| m.unsettled.contains_key(&id);
+            if !self.state.mailboxes.get(&into).is_some_and(waits) {
+                self.change(Mutation::PutDelivery(into, id, row));
+            }
             self.change(Mutation::DropDelivery(from, id));
         }
         for (id, row) in receipts {
@@ -214,10 +221,31 @@ impl Broker {
         for (key, row) in names {
             self.change(Mutation::PutName(key, NameRow { mailbox: into, ..row }));
         }
+        self.remember_merged(from, into);
         self.presence.move_leases(from, into);
         self.waiters.move_mailbox(from, into);
         self.drop_mailbox(from);
         self.touched.insert(into);
+    }
+
+    /// What was sent by, or to, the mailbox `from` is about `into` from now on.
+    fn remember_merged(&mut self, from: MailboxId, into: MailboxId) {
+        let row = |id| self.state.mailboxes.get(&id).map(|m| m.row.clone());
+        let (Some(gone), Some(kept)) = (row(from), row(into)) else { return };
+        if gone.holder.as_ref().is_some_and(|h| !h.used) {
+            return;
+        }
+        let mut merged: Vec<MailboxId> = [&kept.merged[..], &gone.merged[..], &[from]].concat();
+        merged.drain(..merged.len().saturating_sub(MERGED_MAX));
+        self.change(Mutation::PutMailbox(into, Arc::new(MailboxRow { merged, ..MailboxRow::clone(&kept) })));
+    }
+
+    /// The mailbox with this number, or the one that it was merged into.
+    pub(super) fn surviving(&self, mailbox: MailboxId) -> Option<MailboxId> {
+        if self.state.mailboxes.contains_key(&mailbox) {
+            return Some(mailbox);
+        }
+        self.state.mailboxes.iter().find(|(_, m)| m.row.merged.contains(&mailbox)).map(|(id, _)| *id)
     }
 
     /// The mailbox goes, with all its rows and every name that points at it.

@@ -25,7 +25,7 @@ pub mod state;
 mod status;
 #[cfg(test)]
 mod tests;
-mod view;
+pub mod view;
 mod waiters;
 
 use std::collections::BTreeSet;
@@ -78,7 +78,7 @@ pub enum Input {
     },
     /// The process that held this mailbox's name is gone (see [`Broker::doubtful`]).
     Departed(MailboxId),
-    /// The daemon ends in order: nothing is handed out after this.
+    /// The daemon ends in order: nothing is handed out or taken in after this.
     Stopping,
 }
 
@@ -133,8 +133,10 @@ pub struct Ended {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EndedHow {
     Read,
-    /// A dead letter that was purged, or that made room for a younger one.
+    /// A dead letter that a person purged.
     Purged,
+    /// A dead letter that made room for a younger one.
+    MadeRoom,
 }
 
 /// What a run of inputs came to.
@@ -212,7 +214,7 @@ impl Broker {
     pub fn tick(&mut self, now: Now) {
         self.begin(now);
         for waiter in self.waiters.take_due(now.tick) {
-            self.answer_empty(waiter);
+            self.answer_waiter(waiter);
         }
         self.settle();
     }
@@ -251,6 +253,9 @@ impl Broker {
     }
 
     fn call(&mut self, session: SessionId, call: CallId, request: Request) {
+        if self.stopping {
+            return self.reply(session, call, Err(the_daemon_ends()));
+        }
         let outcome = match request {
             Request::Register(r) => self.register(session, &r),
             Request::Send(r) => self.send(session, r),
@@ -286,8 +291,7 @@ impl Broker {
     fn stop(&mut self) {
         self.stopping = true;
         for waiter in self.waiters.take_all() {
-            let refusal = Refusal::new(RefusalCode::Retry, "the daemon ends").hint("repeat the call");
-            self.reply(waiter.session, waiter.call, Err(refusal));
+            self.reply(waiter.session, waiter.call, Err(the_daemon_ends()));
         }
         for (mailbox, id) in self.presence.all_leases() {
             self.return_lease(mailbox, id, true);
@@ -391,8 +395,8 @@ impl Broker {
     /// Tells front ends how much waits, if that changed.
     fn push_counts(&mut self) {
         for mailbox in std::mem::take(&mut self.touched) {
-            let unread = self.bell_count(mailbox);
             let Some(session) = self.presence.holder(mailbox) else { continue };
+            let unread = self.bell_count(mailbox);
             let Some(s) = self.presence.sessions.get_mut(&session) else { continue };
             if s.told != unread {
                 s.told = unread;
@@ -401,4 +405,8 @@ impl Broker {
             }
         }
     }
+}
+
+fn the_daemon_ends() -> Refusal {
+    Refusal::new(RefusalCode::Retry, "the daemon ends").hint("repeat the call")
 }

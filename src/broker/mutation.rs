@@ -66,7 +66,15 @@ pub struct MailboxRow {
     /// `None`: nobody ever held the name; mail waits for whoever takes it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub holder: Option<Holder>,
+    /// Mailboxes that were merged into this one, oldest first, so that replies to what they sent find
+    /// it. At most [`MERGED_MAX`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub merged: Vec<MailboxId>,
 }
+
+/// Mailboxes that a mailbox remembers to have taken in: an agent that comes and goes takes in one a
+/// day, and nobody replies to older mail.
+pub const MERGED_MAX: usize = 16;
 
 /// Who holds a mailbox, or held it last.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

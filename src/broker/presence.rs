@@ -108,21 +108,28 @@ impl Presence {
             return s.mailbox.map(Speaker::Instance).ok_or_else(not_registered);
         }
         let instance = match self.agents_above(s) {
-            agents if agents.is_empty() => self.registered_shell_above(state, s),
-            agents => Some(self.choose(state, s, &agents)?),
+            None => self.registered_shell_above(state, s),
+            // An agent that has no name yet, or lost it, is no person.
+            Some(agents) if agents.is_empty() => {
+                return Err(Refusal::new(RefusalCode::NotRegistered, "the agent above has no name yet")
+                    .hint("it gets one by its `register` tool"));
+            }
+            Some(agents) => Some(self.choose(state, s, &agents)?),
         };
         let speaker = instance.map_or(Speaker::User, Speaker::Instance);
         self.check_as(state, s, speaker)?;
         Ok(speaker)
     }
 
-    /// Instances of the nearest process above `session` that has any.
-    fn agents_above(&self, session: &Session) -> Vec<MailboxId> {
-        let hosted = |process: &ProcessId| -> Vec<MailboxId> {
+    /// Instances of the nearest agent above `session`, if there is one.
+    fn agents_above(&self, session: &Session) -> Option<Vec<MailboxId>> {
+        let hosted = |process: &ProcessId| {
             let of_host = |s: &&Session| s.hello.role == Role::Mcp && s.peer.host() == Some(process);
-            self.sessions.values().filter(of_host).filter_map(|s| s.mailbox).collect()
+            let mut front_ends = self.sessions.values().filter(of_host).peekable();
+            front_ends.peek()?;
+            Some(front_ends.filter_map(|s| s.mailbox).collect())
         };
-        session.peer.ancestors.iter().map(|a| hosted(&a.process)).find(|m| !m.is_empty()).unwrap_or_default()
+        session.peer.ancestors.iter().find_map(|a| hosted(&a.process))
     }
 
     fn registered_shell_above(&self, state: &State, session: &Session) -> Option<MailboxId> {

@@ -58,16 +58,21 @@ impl Broker {
         self.settled(session, leases.len())
     }
 
-    /// Mail came: a waiter gets it.
+    /// Mail came, or a waiter's time is over: it gets what is there (a notice does not end a wait).
     pub(super) fn answer_waiter(&mut self, waiter: Waiter) {
         let waited = self.now.tick.since(waiter.since).as_secs_f64();
         let session = waiter.session;
         self.answer_mail(session, waiter.call, waiter.mailbox, waiter.limit, Some(session), waited);
     }
 
-    /// A waiter's time is over: whatever is there (a notice does not end a wait) is its answer.
-    pub(super) fn answer_empty(&mut self, waiter: Waiter) {
-        self.answer_waiter(waiter);
+    /// Whoever waits for this mailbox's mail may not have it any more.
+    pub(super) fn end_waits(&mut self, mailbox: MailboxId) {
+        for waiter in self.waiters.take_mailbox(mailbox) {
+            let waited_seconds = self.now.tick.since(waiter.since).as_secs_f64();
+            let unread = self.unread(mailbox);
+            let answer = Checked { messages: Vec::new(), remaining: unread, waited_seconds, unread };
+            self.reply(waiter.session, waiter.call, Ok(Response::Checked(answer)));
+        }
     }
 
     /// Answers with what is ready: leased to `lease_to`, or only looked at.

@@ -42,11 +42,10 @@ impl Broker {
         let from = self.speaking_mailbox(session, send.from.as_deref())?;
         self.check_sizes(&send.content, send.summary.as_deref(), send.data.as_ref())?;
         let digest = digest(&send);
-        if let Some(key) = &send.key {
-            self.check_key(key)?;
-            if let Some(response) = self.repeated(from, key, digest)? {
-                return Ok(response);
-            }
+        if let Some(key) = &send.key
+            && let Some(known) = self.known_key(from, key, digest)?
+        {
+            return self.report(from, &known.outcomes, send.to.len() > 1 || known.outcomes.len() > 1, true);
         }
         let names = recipients(&send.to)?;
         if names.len() > self.limits.recipients {
@@ -58,13 +57,7 @@ impl Broker {
             .hint("use `broadcast` to reach everyone"));
         }
         let reply = self.replied_to(from, send.reply_to, names.is_empty())?;
-        let person = matches!(self.speaker(session), Ok(Speaker::User));
-        let chain = match person {
-            true => Chain { hops: 0, began: self.wall() },
-            false => {
-                self.quota.continues(&self.limits, self.now, from, reply.as_ref().and_then(|r| r.chain))?
-            }
-        };
+        let chain = self.chain(session, from, reply.as_ref().and_then(|r| r.chain))?;
         self.quota.charge_sends(&self.limits, self.now.tick, from, names.len().max(1))?;
         let draft = Draft {
             from,
@@ -77,25 +70,21 @@ impl Broker {
             ttl: send.ttl_seconds.map(Duration::from_secs),
             chain,
         };
-        let outcomes = match (names.is_empty(), reply) {
-            (true, Some(reply)) => {
-                let target = Target { mailbox: reply.mailbox, forwarded_from: None };
-                vec![self.send_to(&draft, &target, self.name_of(reply.mailbox).as_str())]
+        let outcomes = match reply {
+            Some(Reply { mailbox: Some(mailbox), .. }) if names.is_empty() => {
+                let target = Target { mailbox, forwarded_from: None };
+                vec![self.send_to(&draft, &target, self.name_of(mailbox).as_str())]
             }
             _ => names.iter().map(|name| self.send_to_name(&draft, name)).collect(),
         };
+        let many = send.to.len() > 1 || outcomes.len() > 1;
         self.remember(from, send.key, digest, &outcomes);
-        self.report(from, &outcomes, send.to.len() > 1 || outcomes.len() > 1, false)
+        self.report(from, &outcomes, many, false)
     }
 
     pub(super) fn broadcast(&mut self, session: SessionId, cast: Broadcast) -> Result<Response, Refusal> {
         let from = self.speaking_mailbox(session, cast.from.as_deref())?;
         self.check_sizes(&cast.content, cast.summary.as_deref(), cast.data.as_ref())?;
-        let person = matches!(self.speaker(session), Ok(Speaker::User));
-        let chain = match person {
-            true => Chain { hops: 0, began: self.wall() },
-            false => self.quota.continues(&self.limits, self.now, from, None)?,
-        };
         let send = Send {
             to: vec!["*".to_owned()],
             content: cast.content,
@@ -107,12 +96,12 @@ impl Broker {
             from: None,
         };
         let digest = digest(&send);
-        if let Some(key) = &send.key {
-            self.check_key(key)?;
-            if let Some(row) = self.known_key(from, key, digest)? {
-                return Ok(self.broadcasted(from, &row.outcomes));
-            }
+        if let Some(key) = &send.key
+            && let Some(known) = self.known_key(from, key, digest)?
+        {
+            return Ok(self.broadcasted(from, &known.outcomes));
         }
+        let chain = self.chain(session, from, None)?;
         self.quota.charge_sends(&self.limits, self.now.tick, from, 1)?;
         let draft = Draft {
             from,
@@ -144,6 +133,14 @@ impl Broker {
         }
         self.remember(from, send.key, digest, &outcomes);
         Ok(self.broadcasted(from, &outcomes))
+    }
+
+    /// The conversation that a message continues; a person always begins one.
+    fn chain(&self, session: SessionId, from: MailboxId, replied: Option<Chain>) -> Result<Chain, Refusal> {
+        match self.speaker(session)? {
+            Speaker::User => Ok(Chain { hops: 0, began: self.wall() }),
+            Speaker::Instance(_) => self.quota.continues(&self.limits, self.now, from, replied),
+        }
     }
 
     /// A notice of the daemon to everyone but `except`: no bell, no quota.
@@ -200,16 +197,12 @@ impl Broker {
         }
     }
 
-    fn check_key(&self, key: &str) -> Result<(), Refusal> {
+    /// What `key` stands for, if this sender used it before.
+    fn known_key(&self, from: MailboxId, key: &str, digest: u64) -> Result<Option<KeyRow>, Refusal> {
         let limit = self.limits.key_bytes;
         if key.is_empty() || key.len() > limit {
             return Err(Refusal::invalid_argument(format!("`key` must have 1 to {limit} bytes")));
         }
-        Ok(())
-    }
-
-    /// What `key` stands for, if this sender used it before.
-    fn known_key(&self, from: MailboxId, key: &str, digest: u64) -> Result<Option<KeyRow>, Refusal> {
         let row = self.state.mailboxes.get(&from).and_then(|m| m.keys.get(key));
         let Some(row) = row.filter(|row| self.wall().since(row.at) < self.limits.key_age) else {
             return Ok(None);
@@ -219,11 +212,6 @@ impl Broker {
                 .hint("use a new key for a new message"));
         }
         Ok(Some(row.clone()))
-    }
-
-    fn repeated(&self, from: MailboxId, key: &str, digest: u64) -> Result<Option<Response>, Refusal> {
-        let Some(row) = self.known_key(from, key, digest)? else { return Ok(None) };
-        self.report(from, &row.outcomes, row.outcomes.len() > 1, true).map(Some)
     }
 
     /// Remembers what became of a keyed message, and forgets the oldest keys of this sender.
@@ -336,7 +324,7 @@ impl Broker {
                     forwarded_from: forwarded_from.clone(),
                     stored: true,
                     repeated,
-                    recipient: self.recipient(*mailbox),
+                    recipient: self.recipient(self.surviving(*mailbox).unwrap_or(*mailbox)),
                     unread,
                 }),
             })
@@ -386,7 +374,8 @@ impl Broker {
 
 /// What a message continues.
 struct Reply {
-    mailbox: MailboxId,
+    /// Whom it goes to when no recipient is named.
+    mailbox: Option<MailboxId>,
     thread: MessageId,
     chain: Option<Chain>,
 }
@@ -424,12 +413,13 @@ impl Broker {
                 .hint("give `to_id` instead"));
             }
         };
-        let sender = sender.filter(|m| self.state.mailboxes.contains_key(m)).ok_or_else(|| {
-            Refusal::invalid_argument(format!(
+        let sender = sender.and_then(|m| self.surviving(m));
+        if needed && sender.is_none() {
+            return Err(Refusal::invalid_argument(format!(
                 "nobody can answer message {id}: its sender is the daemon, or gone"
             ))
-            .hint("give `to_id` instead")
-        })?;
+            .hint("give `to_id` instead"));
+        }
         Ok(Some(Reply { mailbox: sender, thread, chain: reply_to.is_some().then_some(chain) }))
     }
 

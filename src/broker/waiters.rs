@@ -57,6 +57,10 @@ impl Waiters {
         self.take_where(|w| w.session == session)
     }
 
+    pub fn take_mailbox(&mut self, mailbox: MailboxId) -> Vec<Waiter> {
+        self.take_where(|w| w.mailbox == mailbox)
+    }
+
     /// Those whose time is over.
     pub fn take_due(&mut self, now: Tick) -> Vec<Waiter> {
         let due: Vec<u64> = self.by_deadline.range(..=(now, u64::MAX)).map(|(_, number)| *number).collect();
@@ -69,7 +73,7 @@ impl Waiters {
 
     /// The mailbox `from` was merged into `into`.
     pub fn move_mailbox(&mut self, from: MailboxId, into: MailboxId) {
-        for waiter in self.take_where(|w| w.mailbox == from) {
+        for waiter in self.take_mailbox(from) {
             self.park(Waiter { mailbox: into, ..waiter });
         }
     }

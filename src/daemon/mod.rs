@@ -91,7 +91,7 @@ async fn start_and_serve(options: Options) -> anyhow::Result<()> {
         Claim::Others { socket } => {
             tracing::info!(socket = %socket.display(), "another daemon serves already");
             if detached {
-                report(&Startup::Other { socket });
+                report(&Startup::Other { socket: socket.display().to_string() });
             }
             return Ok(());
         }
@@ -104,7 +104,7 @@ async fn start_and_serve(options: Options) -> anyhow::Result<()> {
     let (notices, engine, thread) = start_engine(parts)?;
     inherited.notifier.ready();
     if detached {
-        report(&Startup::Ready { socket: paths.socket.clone() });
+        report(&Startup::Ready { socket: paths.socket.display().to_string() });
     }
     tracing::info!(version = env!("CARGO_PKG_VERSION"), socket = %paths.socket.display(), "ready");
     let service = Service {
@@ -146,7 +146,7 @@ fn recover(paths: &Paths, config: &Config, activated: bool) -> anyhow::Result<Pa
         Refusal::new(RefusalCode::StoreDamaged, e.to_string())
             .hint("keep the file, move it aside, and start ipcd again without it")
     })?;
-    let archive = Archive::open(paths, config.history, now.wall, recovered.warnings);
+    let archive = Archive::new(paths, config.history, recovered.warnings);
     let facts = DaemonStatus {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         pid: std::process::id(),

@@ -10,13 +10,16 @@ use std::time::{Duration, SystemTime};
 
 use super::writer::remove;
 use crate::files;
-use crate::protocol::message::{MessageId, WholeFormat};
+use crate::protocol::message::{Mail, MessageId, WholeFormat};
 use crate::protocol::time::Timestamp;
 
 /// Longest character in UTF-8, in bytes.
 const CHAR_BYTES_MAX: usize = 4;
 
-/// The copies below one folder: `MAILBOX/MESSAGE.txt` or `.json`.
+/// Longest header of a message, in bytes: its texts are bounded, and none of them is its content.
+const HEADER_BYTES_MAX: u64 = 64 << 10;
+
+/// The copies below one folder: `MAILBOX/MESSAGE.txt` or `.json`, and a `.header` beside each.
 #[derive(Clone, Debug)]
 pub struct Copies {
     dir: PathBuf,
@@ -58,17 +61,28 @@ impl Copies {
         bytes: &[u8],
     ) -> io::Result<PathBuf> {
         let path = self.path(mailbox, id, format);
-        let temporary = path.with_extension("new");
-        files::create_dir(files::parent(&path))?;
-        let written = files::open(files::options().write(true).create(true).truncate(true), &temporary)
-            .and_then(|mut file| file.write_all(bytes))
-            .and_then(|()| fs::rename(&temporary, &path));
-        if let Err(error) = written {
-            // What is left would only take room on a disk that may have none.
-            let _ = remove(&temporary);
-            return Err(error);
-        }
+        put(&path, bytes)?;
         Ok(path)
+    }
+
+    /// Writes down what there is to say of a copied message beside its text: who sent it, and when.
+    pub fn write_header(&self, mailbox: u64, id: MessageId, header: &Mail) -> io::Result<()> {
+        put(&self.header_path(mailbox, id), &serde_json::to_vec(header)?)
+    }
+
+    /// What [`Copies::write_header`] wrote.
+    ///
+    /// # Errors
+    /// `NotFound` where there is none.
+    pub fn read_header(&self, mailbox: u64, id: MessageId) -> io::Result<Mail> {
+        let file = files::open(files::options().read(true), &self.header_path(mailbox, id))?;
+        let mut bytes = Vec::new();
+        file.take(HEADER_BYTES_MAX).read_to_end(&mut bytes)?;
+        Ok(serde_json::from_slice(&bytes)?)
+    }
+
+    fn header_path(&self, mailbox: u64, id: MessageId) -> PathBuf {
+        self.dir.join(mailbox.to_string()).join(format!("{id}.header"))
     }
 
     /// Reads at most `max` bytes (at least one character) from about `offset`; beyond the end it is
@@ -105,6 +119,22 @@ impl Copies {
         }
         result
     }
+}
+
+/// Writes a file in place of any other; nobody ever sees a part of it.
+fn put(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut temporary = path.to_owned().into_os_string();
+    temporary.push(".new");
+    let temporary = PathBuf::from(temporary);
+    files::create_dir(files::parent(path))?;
+    let written = files::open(files::options().write(true).create(true).truncate(true), &temporary)
+        .and_then(|mut file| file.write_all(bytes))
+        .and_then(|()| fs::rename(&temporary, path));
+    if written.is_err() {
+        // What is left would only take room on a disk that may have none.
+        let _ = remove(&temporary);
+    }
+    written
 }
 
 fn remove_files(dir: &Path, oldest: SystemTime) -> io::Result<()> {

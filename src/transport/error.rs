@@ -39,8 +39,11 @@ impl TransportError {
             TransportError::Io { .. } => String::new(),
             TransportError::Unsafe { cure, .. } => cure.clone(),
             TransportError::PathTooLong { .. } => "set IPCD_HOME to a shorter path".to_owned(),
-            TransportError::ForeignServer { path, .. } => {
-                format!("remove `{}`, or set IPCD_HOME to a directory of your own", path.display())
+            TransportError::ForeignServer { uid, .. } if super::own_uid() == 0 => {
+                format!("run the command as that user, for example with `sudo -u '#{uid}'`")
+            }
+            TransportError::ForeignServer { .. } => {
+                "set IPCD_HOME or XDG_RUNTIME_DIR to a directory of your own".to_owned()
             }
             TransportError::Inherited(_) => {
                 "the socket unit must have one ListenStream= and FileDescriptorName=ipcd".to_owned()

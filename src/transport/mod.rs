@@ -21,6 +21,7 @@ pub mod directory;
 #[cfg(unix)]
 pub mod lock;
 pub mod process;
+pub mod watch;
 mod wrapper;
 
 #[cfg(unix)]

@@ -1,1 +1,4 @@
+//! The broker against a small world of clients, processes, clocks and a store that is a map.
+
 mod scenarios;
+mod world;

@@ -136,9 +136,12 @@ fn every_row() -> Vec<Mutation> {
         counters(10),
         Mutation::PutMailbox(
             MailboxId(1),
-            Arc::new(MailboxRow { name: name("Alice"), holder: Some(holder) }),
+            Arc::new(MailboxRow { name: name("Alice"), holder: Some(holder), merged: vec![MailboxId(7)] }),
         ),
-        Mutation::PutMailbox(MailboxId(300), Arc::new(MailboxRow { name: name("bob"), holder: None })),
+        Mutation::PutMailbox(
+            MailboxId(300),
+            Arc::new(MailboxRow { name: name("bob"), holder: None, merged: Vec::new() }),
+        ),
         Mutation::PutName(name("alice").key(), NameRow { mailbox: MailboxId(1), forward_until: None }),
         Mutation::PutName(
             name("bobby").key(),
@@ -150,7 +153,7 @@ fn every_row() -> Vec<Mutation> {
         Mutation::PutDelivery(
             MailboxId(300),
             MessageId(9),
-            DeliveryRow { tries: 5, redelivered: true, dead: Some(dead), requeued: true },
+            DeliveryRow { tries: 5, redelivered: true, requeued: true, dead: Some(dead) },
         ),
         Mutation::PutKey(
             MailboxId(1),
