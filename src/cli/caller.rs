@@ -14,6 +14,7 @@ use crate::client::{Link, LinkConfig};
 use crate::paths::Paths;
 use crate::protocol::PROTOCOL;
 use crate::protocol::hello::{Hello, Role};
+use crate::protocol::refusal::{Refusal, RefusalCode};
 use crate::protocol::request::Request;
 use crate::protocol::time::Timestamp;
 
@@ -26,37 +27,53 @@ const PATIENCE: Duration = Duration::from_secs(20);
 const PROGRAM_SESSIONS: [&str; 4] =
     ["CLAUDE_CODE_SESSION_ID", "COPILOT_AGENT_SESSION_ID", "GEMINI_SESSION_ID", "CODEX_THREAD_ID"];
 
-/// Whether a verb starts a daemon when there is none.
+/// Whether a daemon is started when there is none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Daemon {
-    Needed,
-    /// It is asked if it is there; starting one would tell nothing.
-    AsItIs,
+pub enum Launch {
+    IfNeeded,
+    /// The verb asks how things are; to start one would change them.
+    Never,
+    /// The user does not want it.
+    Forbidden,
 }
 
 pub struct Caller {
     pub out: Output,
     link: Link,
+    launch: Launch,
 }
 
 impl Caller {
     /// Connects with the first call, not here.
-    pub fn new(global: &Global, daemon: Daemon) -> Result<Caller, Failure> {
+    pub fn new(global: &Global, launch: Launch) -> Result<Caller, Failure> {
         let session = PROGRAM_SESSIONS.iter().find_map(|name| std::env::var(name).ok());
-        let launch = daemon == Daemon::Needed && !global.no_spawn;
-        let link = link(&Paths::from_env()?, launch, hello(global.speak_as.clone(), session));
+        let hello = hello(global.speak_as.clone(), session);
+        let link = link(&Paths::from_env()?, launch == Launch::IfNeeded, hello);
         let format = if global.json { Format::Json } else { Format::People };
-        Ok(Caller { out: Output::stdout(format), link })
+        Ok(Caller { out: Output::stdout(format), link, launch })
     }
 
     /// Calls, and gives the answer as it came and decoded.
     pub async fn call<T: DeserializeOwned>(&self, request: Request) -> Result<(Box<RawValue>, T), Failure> {
         let method = request.method();
-        let raw = self.link.call(request).await?;
+        let raw = self.link.call(request).await.map_err(|refusal| self.without_daemon(refusal))?;
         let answer = serde_json::from_str(raw.get()).map_err(|e| {
             Failure::Bug(anyhow::anyhow!("the daemon's answer to `{method}` cannot be read: {e}"))
         })?;
         Ok((raw, answer))
+    }
+
+    /// Where this command was not to start a daemon, that is what there is to say.
+    fn without_daemon(&self, refusal: Refusal) -> Refusal {
+        match self.launch {
+            Launch::Never if refusal.code == RefusalCode::Retry => {
+                refusal.hint("all is well: the first command or agent that needs a daemon starts one")
+            }
+            Launch::Forbidden if refusal.code == RefusalCode::Retry => {
+                refusal.hint("leave out --no-spawn, or run `ipcd daemon`")
+            }
+            _ => refusal,
+        }
     }
 
     /// Calls, and shows the answer: as it came with `--json`, else as `render` puts it.

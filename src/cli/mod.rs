@@ -26,7 +26,7 @@ use std::io;
 use clap::{CommandFactory, Parser};
 
 use args::{Cli, Global, Verb};
-use caller::{Caller, Daemon};
+use caller::{Caller, Launch};
 pub use exit::ExitCode;
 use exit::Failure;
 use output::{Format, Output};
@@ -77,11 +77,12 @@ fn act(cli: Cli, given: Given) -> Result<ExitCode, Failure> {
 
 /// The verbs that ask the daemon.
 async fn ask(global: &Global, verb: Verb) -> Result<ExitCode, Failure> {
-    let daemon = match verb {
-        Verb::Status { .. } | Verb::Stop => Daemon::AsItIs,
-        _ => Daemon::Needed,
+    let launch = match verb {
+        Verb::Status { .. } | Verb::Stop => Launch::Never,
+        _ if global.no_spawn => Launch::Forbidden,
+        _ => Launch::IfNeeded,
     };
-    let mut caller = Caller::new(global, daemon)?;
+    let mut caller = Caller::new(global, launch)?;
     let outcome = match verb {
         Verb::Send(args) => mail::send(&mut caller, args).await,
         Verb::Check(args) => mail::check(&mut caller, args).await,

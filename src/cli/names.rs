@@ -115,7 +115,8 @@ pub fn waiting(unread: u64, oldest_seconds: u64) -> String {
 }
 
 fn renamed(answer: &Renamed, now: Timestamp) -> String {
-    let seconds = answer.forward_until.since(now).as_secs();
+    let seconds = answer.forward_until.since(now).as_millis().div_ceil(1000);
+    let seconds = u64::try_from(seconds).unwrap_or(u64::MAX);
     let old = &answer.forwards_from;
     if seconds == 0 {
         return format!("you are {}; {old} is no longer yours", answer.name);
