@@ -205,10 +205,12 @@ impl Broker {
             mailbox.keys.iter().map(|(key, row)| (key.clone(), row.clone())).collect();
         for (id, row) in rows {
             // A broadcast that waits in both stays as it is there, even if it died here.
-            let waits = |m: &super::state::Mailbox| m.unsettled.contains_key(&id);
-            if !self.state.mailboxes.get(&into).is_some_and(waits) {
-                self.change(Mutation::PutDelivery(into, id, row));
-            }
+            let there = self.state.mailboxes.get(&into).and_then(|m| m.unsettled.get(&id)).cloned();
+            let row = match there {
+                Some(there) => DeliveryRow { redelivered: row.redelivered || there.redelivered, ..there },
+                None => row,
+            };
+            self.change(Mutation::PutDelivery(into, id, row));
             self.change(Mutation::DropDelivery(from, id));
         }
         for (id, row) in receipts {

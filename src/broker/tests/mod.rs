@@ -1,4 +1,5 @@
 //! The broker against a small world of clients, processes, clocks and a store that is a map.
 
+mod model;
 mod scenarios;
 mod world;
