@@ -433,7 +433,8 @@ impl Model {
         for id in &held {
             let letter = holder.letters.get_mut(id).expect("held mail is unsettled");
             assert!(letter.reader.is_none_or(|reader| reader == who), "{id} is in other hands");
-            letter.reader = Some(who);
+            // It saw the message, be it as a broadcast in another mailbox.
+            (letter.shown, letter.reader) = (true, Some(who));
         }
         let asked = call.held.iter().filter(|id| {
             let letter = holder.letters.get(&id.0);
