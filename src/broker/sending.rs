@@ -6,16 +6,16 @@ use std::time::Duration;
 
 use super::Broker;
 use super::SessionId;
-use super::mutation::{KeyOutcome, KeyRow, MailboxId, MessageRow, Mutation};
+use super::keys::digest;
+use super::mutation::{KeyOutcome, MailboxId, MessageRow, Mutation};
 use super::presence::Speaker;
 use super::quota::Chain;
+use super::reply::Reply;
 use crate::protocol::message::{Body, Data, MessageId, Sender, Verified};
 use crate::protocol::name::Name;
 use crate::protocol::refusal::{Refusal, RefusalCode};
 use crate::protocol::request::{Broadcast, Send};
-use crate::protocol::response::{
-    Broadcasted, Failure, Presence as Standing, Recipient, Refused, Response, SendOutcome, Sent, SentMany,
-};
+use crate::protocol::response::Response;
 
 /// What is the same for every recipient of one call.
 struct Draft {
@@ -201,40 +201,6 @@ impl Broker {
         }
     }
 
-    /// What `key` stands for, if this sender used it before.
-    fn known_key(&self, from: MailboxId, key: &str, digest: u64) -> Result<Option<KeyRow>, Refusal> {
-        let limit = self.limits.key_bytes;
-        if key.is_empty() || key.len() > limit {
-            return Err(Refusal::invalid_argument(format!("`key` must have 1 to {limit} bytes")));
-        }
-        let row = self.state.mailboxes.get(&from).and_then(|m| m.keys.get(key));
-        let Some(row) = row.filter(|row| self.wall().since(row.at) < self.limits.key_age) else {
-            return Ok(None);
-        };
-        if row.digest != digest {
-            return Err(Refusal::new(RefusalCode::KeyReused, "this `key` was used for another message")
-                .hint("use a new key for a new message"));
-        }
-        Ok(Some(row.clone()))
-    }
-
-    /// Remembers what became of a keyed message, and forgets the oldest keys of this sender.
-    fn remember(&mut self, from: MailboxId, key: Option<String>, digest: u64, outcomes: &[KeyOutcome]) {
-        let stored = outcomes.iter().any(|o| matches!(o, KeyOutcome::Sent { .. }));
-        let (Some(key), true) = (key, stored) else { return };
-        let row = KeyRow { at: self.wall(), digest, outcomes: outcomes.to_vec() };
-        self.change(Mutation::PutKey(from, key, row));
-        while let Some(mailbox) = self.state.mailboxes.get(&from) {
-            let Some((at, oldest)) = mailbox.keys_by_age.first() else { break };
-            let old = self.wall().since(*at) >= self.limits.key_age;
-            if !old && mailbox.keys.len() <= self.limits.keys_per_sender {
-                break;
-            }
-            let oldest = oldest.clone();
-            self.change(Mutation::DropKey(from, oldest));
-        }
-    }
-
     fn send_to_name(&mut self, draft: &Draft, name: &Name) -> KeyOutcome {
         match self.target(name) {
             Ok(target) => self.send_to(draft, &target, name.as_str()),
@@ -303,140 +269,6 @@ impl Broker {
             s.peer.sender(Some(client))
         })
     }
-
-    /// The answer of a send, with each recipient's state as it is now.
-    fn report(
-        &self,
-        from: MailboxId,
-        outcomes: &[KeyOutcome],
-        many: bool,
-        repeated: bool,
-    ) -> Result<Response, Refusal> {
-        let unread = self.unread(from);
-        if !many && let [KeyOutcome::Refused { refusal, .. }] = outcomes {
-            return Err(refusal.clone());
-        }
-        let mut results: Vec<SendOutcome> = outcomes
-            .iter()
-            .map(|outcome| match outcome {
-                KeyOutcome::Refused { to, refusal } => {
-                    SendOutcome::Refused { to: to.clone(), error: Failure::from(refusal) }
-                }
-                KeyOutcome::Sent { id, mailbox, to, forwarded_from } => SendOutcome::Sent(Sent {
-                    id: *id,
-                    to: to.clone(),
-                    forwarded_from: forwarded_from.clone(),
-                    stored: true,
-                    repeated,
-                    recipient: self.recipient(self.surviving(*mailbox).unwrap_or(*mailbox)),
-                    unread,
-                }),
-            })
-            .collect();
-        match results.pop() {
-            Some(SendOutcome::Sent(sent)) if !many => Ok(Response::Sent(sent)),
-            last => {
-                results.extend(last);
-                Ok(Response::SentMany(SentMany { results, unread }))
-            }
-        }
-    }
-
-    fn recipient(&self, mailbox: MailboxId) -> Recipient {
-        let state = match self.holder_of(mailbox) {
-            None => Standing::Unregistered,
-            Some(_) if self.is_live(mailbox) => Standing::Live,
-            Some(_) => Standing::Offline,
-        };
-        Recipient {
-            state,
-            unread: self.unread(mailbox),
-            oldest_seconds: self.oldest_seconds(mailbox),
-            wakes: self.wakes(mailbox),
-        }
-    }
-
-    fn broadcasted(&self, from: MailboxId, outcomes: &[KeyOutcome]) -> Response {
-        let mut answer =
-            Broadcasted { id: None, delivered: Vec::new(), refused: Vec::new(), unread: self.unread(from) };
-        for outcome in outcomes {
-            match outcome {
-                KeyOutcome::Sent { id, to, .. } => {
-                    answer.id = Some(*id);
-                    answer.delivered.push(to.clone());
-                }
-                KeyOutcome::Refused { to, refusal } => {
-                    if let Ok(name) = Name::parse(to) {
-                        answer.refused.push(Refused { name, code: refusal.code });
-                    }
-                }
-            }
-        }
-        Response::Broadcasted(answer)
-    }
-}
-
-/// What a message continues.
-struct Reply {
-    /// Whom it goes to when no recipient is named.
-    mailbox: Option<MailboxId>,
-    thread: MessageId,
-    chain: Option<Chain>,
-}
-
-impl Broker {
-    /// The message that is replied to: the one named, or, with no recipient at all, the last one read.
-    fn replied_to(
-        &self,
-        from: MailboxId,
-        reply_to: Option<MessageId>,
-        needed: bool,
-    ) -> Result<Option<Reply>, Refusal> {
-        let Some(mailbox) = self.state.mailboxes.get(&from) else { return Ok(None) };
-        let id = match reply_to {
-            Some(id) => id,
-            None if !needed => return Ok(None),
-            None => self.last_heard(from).ok_or_else(|| {
-                Refusal::invalid_argument("no recipient: `to_id` is absent and you read no mail yet")
-                    .hint("give `to_id`, or `reply_to` with a message id")
-            })?,
-        };
-        let held = mailbox.unsettled.contains_key(&id).then(|| self.state.messages.get(&id)).flatten();
-        let (sender, thread, chain) = match (held, mailbox.receipts.get(&id)) {
-            (Some(m), _) => (
-                m.row.from_mailbox,
-                m.row.thread.unwrap_or(id),
-                Chain { hops: m.row.hops, began: m.row.chain_at },
-            ),
-            (None, Some(r)) => (r.from_mailbox, r.thread, Chain { hops: r.hops, began: r.chain_at }),
-            (None, None) => {
-                return Err(Refusal::new(
-                    RefusalCode::UnknownMessage,
-                    format!("you have no message {id} to reply to"),
-                )
-                .hint("give `to_id` instead"));
-            }
-        };
-        let sender = sender.and_then(|m| self.surviving(m));
-        if needed && sender.is_none() {
-            return Err(Refusal::invalid_argument(format!(
-                "nobody can answer message {id}: its sender is the daemon, or gone"
-            ))
-            .hint("give `to_id` instead"));
-        }
-        Ok(Some(Reply { mailbox: sender, thread, chain: reply_to.is_some().then_some(chain) }))
-    }
-
-    /// The last message of another instance that this one was handed.
-    fn last_heard(&self, reader: MailboxId) -> Option<MessageId> {
-        let mailbox = self.state.mailboxes.get(&reader)?;
-        let leased = mailbox.unsettled.keys().rev().find(|id| {
-            let from_peer = self.state.messages.get(id).is_some_and(|m| m.row.from_mailbox.is_some());
-            from_peer && self.presence.leased_to(reader, **id).is_some()
-        });
-        let read = mailbox.receipts.iter().rev().find(|(_, r)| r.from_mailbox.is_some()).map(|(id, _)| id);
-        leased.max(read).copied()
-    }
 }
 
 /// Names in a call: an array, or several in one string with commas between them.
@@ -453,21 +285,4 @@ fn recipients(written: &[String]) -> Result<Vec<Name>, Refusal> {
         return Err(Refusal::new(RefusalCode::InvalidName, "no name among the recipients"));
     }
     Ok(names)
-}
-
-/// Tells two messages under one key apart: a slip, not an attack.
-fn digest(send: &Send) -> u64 {
-    let mut crc = crc32fast::Hasher::new();
-    let mut length = 0u64;
-    let mut part = |bytes: &[u8]| {
-        crc.update(&(bytes.len() as u64).to_le_bytes());
-        crc.update(bytes);
-        length += bytes.len() as u64;
-    };
-    send.to.iter().for_each(|to| part(to.as_bytes()));
-    part(send.content.0.as_bytes());
-    part(send.summary.as_deref().unwrap_or_default().as_bytes());
-    part(send.data.as_ref().map_or("", Data::get).as_bytes());
-    part(&send.reply_to.map_or(0, |id| id.0).to_le_bytes());
-    u64::from(crc.finalize()) | length << 32
 }
