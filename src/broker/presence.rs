@@ -107,7 +107,7 @@ impl Presence {
         if s.hello.role == Role::Mcp {
             return s.mailbox.map(Speaker::Instance).ok_or_else(not_registered);
         }
-        let instance = match self.agents_above(s) {
+        let instance = match self.agents_above(state, s) {
             None => self.registered_shell_above(state, s),
             // An agent that has no name yet, or lost it, is no person.
             Some(agents) if agents.is_empty() => {
@@ -121,15 +121,27 @@ impl Presence {
         Ok(speaker)
     }
 
-    /// Instances of the nearest agent above `session`, if there is one.
-    fn agents_above(&self, session: &Session) -> Option<Vec<MailboxId>> {
-        let hosted = |process: &ProcessId| {
+    /// Instances of the nearest agent above `session`, if there is one. An agent whose front end is
+    /// not back yet, after a restart of the daemon, is one too.
+    fn agents_above(&self, state: &State, session: &Session) -> Option<Vec<MailboxId>> {
+        let connected = |process: &ProcessId| {
             let of_host = |s: &&Session| s.hello.role == Role::Mcp && s.peer.host() == Some(process);
             let mut front_ends = self.sessions.values().filter(of_host).peekable();
             front_ends.peek()?;
-            Some(front_ends.filter_map(|s| s.mailbox).collect())
+            Some(front_ends.filter_map(|s| s.mailbox).collect::<Vec<_>>())
         };
-        session.peer.ancestors.iter().find_map(|a| hosted(&a.process))
+        let away = |process: &ProcessId| {
+            let of_host = |row: &super::mutation::MailboxRow| {
+                row.holder.as_ref().is_some_and(|h| h.process.is_some() && h.host.as_ref() == Some(process))
+            };
+            let rows = state.mailboxes.iter().filter(|(_, m)| of_host(&m.row)).map(|(id, _)| *id);
+            let mailboxes: Vec<MailboxId> = rows.filter(|id| self.holder(*id).is_none()).collect();
+            (!mailboxes.is_empty()).then_some(mailboxes)
+        };
+        session.peer.ancestors.iter().find_map(|a| match (connected(&a.process), away(&a.process)) {
+            (Some(here), Some(away)) => Some([here, away].concat()),
+            (here, away) => here.or(away),
+        })
     }
 
     fn registered_shell_above(&self, state: &State, session: &Session) -> Option<MailboxId> {
