@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::SessionId;
-use super::mutation::MailboxId;
+use super::mutation::{Holder, MailboxId, MailboxRow};
 use super::state::State;
 use crate::protocol::hello::{Hello, Role};
 use crate::protocol::message::MessageId;
@@ -131,7 +131,7 @@ impl Presence {
             Some(front_ends.filter_map(|s| s.mailbox).collect::<Vec<_>>())
         };
         let away = |process: &ProcessId| {
-            let of_host = |row: &super::mutation::MailboxRow| {
+            let of_host = |row: &MailboxRow| {
                 row.holder.as_ref().is_some_and(|h| h.process.is_some() && h.host.as_ref() == Some(process))
             };
             let rows = state.mailboxes.iter().filter(|(_, m)| of_host(&m.row)).map(|(id, _)| *id);
@@ -146,9 +146,8 @@ impl Presence {
 
     fn registered_shell_above(&self, state: &State, session: &Session) -> Option<MailboxId> {
         let held_by = |process: &ProcessId| {
-            let holds = |row: &super::mutation::MailboxRow| {
-                row.holder.as_ref().is_some_and(|h| h.process.as_ref() == Some(process))
-            };
+            let holds =
+                |row: &MailboxRow| row.holder.as_ref().is_some_and(|h| h.process.as_ref() == Some(process));
             state.mailboxes.iter().find(|(_, mailbox)| holds(&mailbox.row)).map(|(id, _)| *id)
         };
         session.peer.ancestors.iter().find_map(|a| held_by(&a.process))
@@ -156,9 +155,9 @@ impl Presence {
 
     /// One of several instances of the same agent process: by its session, by its folder, by `--as`.
     fn choose(&self, state: &State, session: &Session, agents: &[MailboxId]) -> Result<MailboxId, Refusal> {
-        let session_of = |mailbox: &MailboxId| self.holder(*mailbox).and_then(|id| self.sessions.get(&id));
-        let narrowed = |wanted: &dyn Fn(&Session) -> bool| -> Option<MailboxId> {
-            let mut fits = agents.iter().filter(|m| session_of(m).is_some_and(wanted));
+        let holder_of = |m: &MailboxId| state.mailboxes.get(m).and_then(|m| m.row.holder.as_ref());
+        let narrowed = |wanted: &dyn Fn(&Holder) -> bool| -> Option<MailboxId> {
+            let mut fits = agents.iter().filter(|m| holder_of(m).is_some_and(wanted));
             fits.next().filter(|_| fits.next().is_none()).copied()
         };
         let by_name = session.hello.speak_as.as_ref().and_then(|name| {
@@ -171,9 +170,9 @@ impl Presence {
             .or(by_name)
             .or_else(|| {
                 let wanted = program_session?;
-                narrowed(&|s| s.hello.program_session.as_ref() == Some(wanted))
+                narrowed(&|h| h.client_session.as_ref() == Some(wanted))
             })
-            .or_else(|| narrowed(&|s| s.peer.cwd.is_some() && s.peer.cwd == session.peer.cwd))
+            .or_else(|| narrowed(&|h| h.folder.is_some() && h.folder == session.peer.cwd))
             .ok_or_else(|| {
                 let name = |m: &MailboxId| state.mailboxes.get(m).map(|b| b.row.name.to_string());
                 let names: Vec<String> = agents.iter().filter_map(name).collect();
