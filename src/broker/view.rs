@@ -19,7 +19,8 @@ impl Broker {
         let mut mail = self.header(mailbox, id)?;
         let row = &self.state.messages.get(&id)?.row;
         let large = row.size() > self.limits.inline_bytes;
-        if !large && !(peek && row.summary.is_some()) {
+        let in_short = large || peek && row.summary.is_some();
+        if !in_short {
             mail.content = Some(row.content.clone());
             mail.data = row.data.clone();
             return Some((mail, None));
@@ -105,7 +106,12 @@ fn cut(text: &str, offset: u64, max: usize) -> Option<&str> {
         return None;
     }
     let rest = text.get(offset..)?;
-    Some(&rest[..rest.floor_char_boundary(max)])
+    Some(&rest[..boundary(rest, max)])
+}
+
+/// The last place at or before `max` where no character is cut.
+fn boundary(text: &str, max: usize) -> usize {
+    (0..=max.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or_default()
 }
 
 /// The first two sentences, or the beginning, of a text that nobody summarised.
@@ -122,7 +128,7 @@ fn summarise(text: &str, max_bytes: usize) -> String {
         }
     };
     if summary.len() > max_bytes {
-        summary.truncate(summary.floor_char_boundary(max_bytes - 3));
+        summary.truncate(boundary(&summary, max_bytes - 3));
         summary.push_str("...");
     }
     summary
