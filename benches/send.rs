@@ -3,6 +3,8 @@
 //!
 //! `cargo bench` prints the table. Nothing here passes or fails: read the ratios, not the times.
 
+#![expect(clippy::print_stdout, reason = "the table is what it is for")]
+
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};

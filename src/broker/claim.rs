@@ -45,8 +45,9 @@ impl Broker {
         let found = self.resolve(&name.key());
         let current_auto = claimant.current.and_then(|m| self.holder_of(m)).is_some_and(|h| h.auto);
         let (mailbox, last) = match found {
+            // Its own name again; an old one of its that forwards is as good as free.
             Some(row) if Some(row.mailbox) == claimant.current => {
-                self.register_own(row, &name, claimant.current.filter(|_| !current_auto))?
+                (row.forward_until.is_none().then_some(row.mailbox), None)
             }
             Some(row) => (Some(row.mailbox), self.check_free(row, &name, &claimant)?),
             None => (None, None),
@@ -143,23 +144,6 @@ impl Broker {
         })
     }
 
-    /// The caller's own name again: another spelling of it, or an old name of its that forwards.
-    fn register_own(
-        &mut self,
-        row: NameRow,
-        name: &Name,
-        chosen: Option<MailboxId>,
-    ) -> Result<(Option<MailboxId>, Option<String>), Refusal> {
-        if row.forward_until.is_none() {
-            self.respell(row.mailbox, name);
-            return Ok((Some(row.mailbox), None));
-        }
-        // Back to a name it had: as if the name were free. A chosen name then stays behind, offline.
-        self.change(Mutation::DropName(name.key()));
-        debug_assert!(chosen.is_none_or(|m| m == row.mailbox));
-        Ok((None, None))
-    }
-
     /// Whether a name that points at another's mailbox can be taken; says who held it last.
     fn check_free(&self, row: NameRow, name: &Name, claimant: &Claimant) -> Result<Option<String>, Refusal> {
         if let Some(until) = row.forward_until {
@@ -188,21 +172,16 @@ impl Broker {
         found: Option<MailboxId>,
         current_auto: bool,
     ) -> Result<MailboxId, Refusal> {
-        let Some(current) = claimant.current.filter(|current| Some(*current) != found) else {
-            return match found {
-                Some(mailbox) => Ok(mailbox),
-                None => self.new_mailbox(name, None),
-            };
+        let current = claimant.current.filter(|current| Some(*current) != found);
+        let Some(current) = current.filter(|_| current_auto) else {
+            let mailbox = found.map_or_else(|| self.new_mailbox(name, None), Ok)?;
+            if let Some(chosen) = current {
+                // A chosen name is left as it is, offline.
+                self.leave(claimant.session, chosen);
+                self.update_holder(chosen, |h| h.process = None);
+            }
+            return Ok(mailbox);
         };
-        if !current_auto {
-            // A chosen name is left as it is, offline.
-            self.leave(claimant.session, current);
-            self.update_holder(current, |h| h.process = None);
-            return match found {
-                Some(mailbox) => Ok(mailbox),
-                None => self.new_mailbox(name, None),
-            };
-        }
         let old = self.name_of(current);
         match found {
             // An offline instance is taken up again: the mail of the automatic name goes there.

@@ -302,8 +302,8 @@ impl Broker {
     /// Tells front ends how much waits, if that changed.
     fn push_counts(&mut self) {
         for mailbox in std::mem::take(&mut self.touched) {
-            let Some(session) = self.presence.holder(mailbox) else { continue };
             let unread = self.bell_count(mailbox);
+            let Some(session) = self.presence.holder(mailbox) else { continue };
             let Some(s) = self.presence.sessions.get_mut(&session) else { continue };
             if s.told != unread {
                 s.told = unread;

@@ -19,7 +19,8 @@ impl Broker {
         let mut mail = self.header(mailbox, id)?;
         let row = &self.state.messages.get(&id)?.row;
         let large = row.size() > self.limits.inline_bytes;
-        if !large && !(peek && row.summary.is_some()) {
+        let by_summary = large || peek && row.summary.is_some();
+        if !by_summary {
             mail.content = Some(row.content.clone());
             mail.data = row.data.clone();
             return Some((mail, None));

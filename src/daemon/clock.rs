@@ -15,9 +15,10 @@ impl Clock {
     }
 
     pub fn now(&self) -> Now {
+        #[expect(clippy::disallowed_methods, reason = "the one place that reads the clock")]
+        let wall = SystemTime::now().duration_since(UNIX_EPOCH);
         // A clock before 1970 is taken for 1970: stored time never goes back, so it is harmless.
-        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Now { wall: Timestamp(millis(wall)), tick: Tick(millis(self.start.elapsed())) }
+        Now { wall: Timestamp(millis(wall.unwrap_or_default())), tick: Tick(millis(self.start.elapsed())) }
     }
 
     /// From now until `tick`.

@@ -182,7 +182,7 @@ struct Service {
     sessions_max: usize,
     /// `None`: it stays until it is stopped.
     idle_exit: Option<Duration>,
-    ownership: Ownership,
+    ownership: Box<Ownership>,
     next_session: u64,
     /// Connections of other users, for the log.
     strangers: u64,
@@ -191,6 +191,7 @@ struct Service {
 impl Service {
     async fn serve(mut self) -> anyhow::Result<()> {
         let mut signals = Signals::listen()?;
+        let mut path = self.ownership.watch();
         let mut idle_since = Instant::now();
         loop {
             let idle = self.idle_exit.filter(|_| self.sessions.is_empty());
@@ -210,6 +211,7 @@ impl Service {
                     Some(Notice::Ended(End::Stopped)) | None => Ok(()),
                 },
                 () = signals.next() => return self.stop("signal").await,
+                () = self.ownership.lost(&mut path) => return self.stop("the socket's path is not its own any more").await,
                 () = tokio::time::sleep_until(idle_end), if idle.is_some() => {
                     match self.ownership.leave_if_nobody_waits(&self.listener).await {
                         None => return self.stop("idle").await,
@@ -289,7 +291,6 @@ async fn refuse(mut stream: Stream, refusal: Refusal) {
 }
 
 /// One line on stdout for the client that started this daemon, and nothing after it.
-#[expect(clippy::print_stdout, reason = "the starter reads this line from its pipe")]
 fn report(startup: &Startup) {
     use std::io::Write;
     let mut out = std::io::stdout().lock();

@@ -11,6 +11,7 @@ use tokio::time::{Instant, timeout};
 use crate::paths::Paths;
 use crate::protocol::refusal::{Refusal, RefusalCode};
 use crate::transport::lock::{self, FileLock, Note};
+use crate::transport::watch::PathWatch;
 use crate::transport::{self, Credentials, Listener, Stream, TransportError};
 
 /// A daemon that must give way has so long to answer its calls and end.
@@ -27,7 +28,7 @@ const ANSWER_RETRY: Duration = Duration::from_millis(20);
 const SPAWN_LOCK_WITHIN: Duration = Duration::from_millis(200);
 
 pub enum Claim {
-    Ours(Ownership),
+    Ours(Box<Ownership>),
     /// Another daemon serves this store, there.
     Others {
         socket: PathBuf,
@@ -77,7 +78,8 @@ impl Ownership {
     fn note(mut lock: FileLock, paths: &Paths) -> Result<Claim, Refusal> {
         let note = Note { pid: std::process::id(), socket: paths.socket.clone() };
         lock.write_note(&note).map_err(super::refusal_of)?;
-        Ok(Claim::Ours(Ownership { lock, paths: paths.clone(), bound: None, spawn_lock: None }))
+        let paths = paths.clone();
+        Ok(Claim::Ours(Box::new(Ownership { lock, paths, bound: None, spawn_lock: None })))
     }
 
     /// Listens at the path, after removing what an earlier daemon left there.
@@ -93,6 +95,28 @@ impl Ownership {
         let bound = self.bound.take();
         if bound.is_some() && transport::socket_identity(&self.paths.socket) == bound {
             let _ = transport::remove_stale_socket(&self.paths.socket);
+        }
+    }
+
+    /// Looks at the path from here on.
+    pub fn watch(&self) -> Option<PathWatch> {
+        // Without it a daemon whose path was taken serves those it has until they go.
+        let watch = PathWatch::new(&self.paths.socket);
+        watch.inspect_err(|error| tracing::warn!(%error, "the socket's path is not watched")).ok()
+    }
+
+    /// Waits until the path that we bound is no longer our socket: it was removed, or somebody, such as
+    /// a service manager, listens there now. Nobody can find us then, and we hold the store.
+    pub async fn lost(&self, watch: &mut Option<PathWatch>) {
+        loop {
+            let Some(path) = watch.as_mut().filter(|_| self.bound.is_some()) else {
+                return std::future::pending().await;
+            };
+            if path.changed().await.is_err() {
+                *watch = None;
+            } else if transport::socket_identity(&self.paths.socket) != self.bound {
+                return;
+            }
         }
     }
 

@@ -6,9 +6,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use super::invariants;
 use crate::broker::limits::Limits;
 use crate::broker::mutation::{MailboxId, Mutation};
-use crate::broker::state::{Share, State};
+use crate::broker::state::State;
 use crate::broker::{Broker, Effect, Input, SessionId};
 use crate::protocol::hello::{Hello, Role, VersionRange};
 use crate::protocol::message::MessageId;
@@ -286,76 +287,8 @@ impl World {
         }
         let recovered = State::recover(&self.rows.in_order()).expect("the rows agree with each other");
         assert_eq!(recovered, self.broker.state, "what is stored is not what is live");
-        self.check_deliveries();
-        self.check_names();
-        self.check_sessions();
+        invariants::check(&self.broker);
         step.effects
-    }
-
-    fn check_deliveries(&self) {
-        let state = &self.broker.state;
-        let mut deliveries: BTreeMap<MessageId, usize> = BTreeMap::new();
-        for (id, mailbox) in &state.mailboxes {
-            let mut shares: BTreeMap<MailboxId, Share> = BTreeMap::new();
-            for message in mailbox.unsettled.keys() {
-                assert!(!mailbox.dead.contains_key(message), "{message} is dead and alive in {id:?}");
-                let row = &state.messages[message].row;
-                if let Some(sender) = row.from_mailbox {
-                    let share = shares.entry(sender).or_default();
-                    share.messages += 1;
-                    share.bytes += row.size();
-                }
-            }
-            assert_eq!(mailbox.shares, shares, "what each sender has in {id:?}");
-            for (message, row) in &mailbox.dead {
-                let at = row.dead.expect("a dead letter says when it died").at;
-                assert!(state.dead.contains(&(at, *id, *message)), "{message} is missing among the dead");
-            }
-            for message in mailbox.unsettled.keys().chain(mailbox.dead.keys()) {
-                *deliveries.entry(*message).or_default() += 1;
-            }
-        }
-        let counted: BTreeMap<MessageId, usize> =
-            state.messages.iter().map(|(id, m)| (*id, m.deliveries)).collect();
-        assert_eq!(counted, deliveries, "deliveries of each message");
-        assert_eq!(state.dead.len(), state.mailboxes.values().map(|m| m.dead.len()).sum::<usize>());
-        assert_eq!(state.bytes, state.messages.values().map(|m| m.row.size()).sum::<usize>());
-    }
-
-    fn check_names(&self) {
-        let state = &self.broker.state;
-        for (id, mailbox) in &state.mailboxes {
-            let row = state.names.get(&mailbox.row.name.key()).expect("a mailbox has a name");
-            assert_eq!((row.mailbox, row.forward_until), (*id, None), "{}", mailbox.row.name);
-            let unclaimed = mailbox.row.holder.is_none();
-            assert!(!(unclaimed && mailbox.is_empty()), "{} is nobody's and empty", mailbox.row.name);
-        }
-        for (key, row) in &state.names {
-            let mailbox = state.mailboxes.get(&row.mailbox).expect("a name points at a mailbox");
-            let own = mailbox.row.name.key() == *key;
-            assert_eq!(own, row.forward_until.is_none(), "{key:?} is a name or a forward");
-        }
-    }
-
-    fn check_sessions(&self) {
-        let (presence, state) = (&self.broker.presence, &self.broker.state);
-        for (id, session) in &presence.sessions {
-            if let Some(mailbox) = session.mailbox {
-                assert_eq!(presence.holder(mailbox), Some(*id), "both ends of who holds {mailbox:?}");
-            }
-        }
-        for mailbox in state.mailboxes.keys() {
-            if let Some(holder) = presence.holder(*mailbox) {
-                assert_eq!(presence.sessions[&holder].mailbox, Some(*mailbox), "both ends of {holder:?}");
-            }
-            let parked = self.broker.waiters.first(*mailbox).is_some();
-            assert!(!(parked && self.broker.bell_count(*mailbox) > 0), "a wait goes on beside mail");
-        }
-        for (mailbox, message) in presence.all_leases() {
-            assert!(state.mailboxes[&mailbox].unsettled.contains_key(&message), "a lease on nothing");
-            let reader = presence.leased_to(mailbox, message).expect("a lease has a reader");
-            assert!(presence.sessions.contains_key(&reader), "a lease of a session that is gone");
-        }
     }
 }
 
