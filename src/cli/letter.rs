@@ -25,14 +25,12 @@ pub fn page(checked: &Checked, now: Timestamp, fence: Fence) -> String {
         page.push_str(&letter(mail, now, fence));
         page.push('\n');
     }
-    match (checked.messages.is_empty(), checked.remaining) {
-        (true, 0) => page.push_str("no messages\n"),
-        (_, 0) => {
-            page.pop();
-        }
-        (_, rest) => {
-            let verb = if rest == 1 { "waits" } else { "wait" };
-            let _ = writeln!(page, "{rest} more {verb}: run `ipcd check` again");
+    match checked.remaining {
+        0 if checked.messages.is_empty() => page.push_str("no messages\n"),
+        0 => {}
+        1 => page.push_str("1 more waits: run `ipcd check` again\n"),
+        rest => {
+            let _ = writeln!(page, "{rest} more wait: run `ipcd check` again");
         }
     }
     page

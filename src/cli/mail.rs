@@ -8,6 +8,7 @@ use std::io::{IsTerminal, Read};
 use std::time::{Duration, Instant};
 
 use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use super::args::{BroadcastArgs, CheckArgs, More, SendArgs, WaitArgs};
 use super::caller::{Caller, fresh_key, now};
@@ -59,10 +60,10 @@ pub async fn check(caller: &mut Caller, args: CheckArgs) -> Result<ExitCode, Fai
         Some(id) => read_one(caller, id, offset).await,
         None if follow => loop {
             let request = Check { wait_ms: millis(WAIT), ..Check::default() };
-            take(caller, request, Empty::Unsaid).await?;
+            take(caller, request, Then::GoOn).await?;
         },
         None => {
-            take(caller, Check { peek, limit, ..Check::default() }, Empty::Said).await?;
+            take(caller, Check { peek, limit, ..Check::default() }, Then::End).await?;
             Ok(ExitCode::Done)
         }
     }
@@ -74,8 +75,7 @@ pub async fn wait(caller: &mut Caller, args: WaitArgs) -> Result<ExitCode, Failu
         let left = deadline.map_or(WAIT, |at| at.saturating_duration_since(Instant::now()));
         let request = Check { wait_ms: millis(left.min(WAIT)), limit: args.limit, ..Check::default() };
         let last = left <= WAIT && deadline.is_some();
-        let empty = if last { Empty::Said } else { Empty::Unsaid };
-        if take(caller, request, empty).await? {
+        if take(caller, request, if last { Then::End } else { Then::WaitOn }).await? {
             return Ok(ExitCode::Done);
         }
         if last {
@@ -84,19 +84,26 @@ pub async fn wait(caller: &mut Caller, args: WaitArgs) -> Result<ExitCode, Failu
     }
 }
 
-/// Whether an answer without messages is shown.
+/// What the verb does after an answer, which decides what is worth showing of it.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Empty {
-    Said,
-    Unsaid,
+enum Then {
+    /// It ends: an answer without messages is shown too.
+    End,
+    /// It ends, if there was a message.
+    WaitOn,
+    /// It asks again, whatever came: nobody needs to be told to.
+    GoOn,
 }
 
 /// Reads mail, prints it, and only then settles it. Tells whether there was any.
-async fn take(caller: &mut Caller, request: Check, empty: Empty) -> Result<bool, Failure> {
+async fn take(caller: &mut Caller, request: Check, then: Then) -> Result<bool, Failure> {
     let peek = request.peek;
-    let (raw, answer) = caller.call::<Checked>(Request::Check(request)).await?;
+    let (raw, mut answer) = waited(caller, request).await?;
     let any = !answer.messages.is_empty();
-    if any || empty == Empty::Said {
+    if then == Then::GoOn {
+        answer.remaining = 0;
+    }
+    if any || then == Then::End {
         caller.print(&raw, || letter::page(&answer, now(), Fence::random()))?;
     }
     if any && !peek {
@@ -104,6 +111,19 @@ async fn take(caller: &mut Caller, request: Check, empty: Empty) -> Result<bool,
         caller.call::<Settled>(Request::Ack(Leases { ids: Some(ids) })).await?;
     }
     Ok(any)
+}
+
+/// A check whose wait goes on, once, when the daemon ends under it: it was restarted, or replaced by a
+/// newer one. Twice in a row is not a restart.
+async fn waited(caller: &mut Caller, request: Check) -> Result<(Box<RawValue>, Checked), Failure> {
+    let begun = Instant::now();
+    match caller.call(Request::Check(request.clone())).await {
+        Err(Failure::Refused(refusal)) if refusal.code == RefusalCode::Retry && request.wait_ms > 0 => {
+            let wait_ms = request.wait_ms.saturating_sub(millis(begun.elapsed()));
+            caller.call(Request::Check(Check { wait_ms, ..request })).await
+        }
+        outcome => outcome,
+    }
 }
 
 /// One message by its number: with an offset that piece, without one all of them.

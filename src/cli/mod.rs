@@ -39,7 +39,9 @@ pub fn run(args: impl IntoIterator<Item = OsString>, given: Given) -> ExitCode {
         Ok(cli) => (cli.global.json, act(cli, given)),
         Err(error) => {
             let json = args.iter().take_while(|arg| *arg != "--").any(|arg| arg == "--json");
-            (json, unparsed(&error, json))
+            let hook = args.get(1).is_some_and(|verb| verb == "hook");
+            // To an agent, a hook that ends with 2 says "do not go on": a typing error must not.
+            (json, unparsed(&error, json).map(|code| if hook { ExitCode::Done } else { code }))
         }
     };
     outcome.unwrap_or_else(|failure| failure.report(json, &mut io::stdout(), &mut io::stderr()))
