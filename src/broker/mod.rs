@@ -116,7 +116,12 @@ impl Broker {
                 }
             }
             Input::Closed { session, polite } => self.close(session, polite),
-            Input::Departed(mailbox) => self.departed(mailbox),
+            // Another process may hold the name by now.
+            Input::Departed(mailbox, process) => {
+                if self.holder_of(mailbox).is_some_and(|h| h.process.as_ref() == Some(&process)) {
+                    self.departed(mailbox);
+                }
+            }
             Input::Stopping => self.stop(),
         }
         self.settle();

@@ -7,7 +7,7 @@ use crate::protocol::event::Event;
 use crate::protocol::hello::Hello;
 use crate::protocol::message::{Mail, MessageId, WholeFormat};
 use crate::protocol::name::Name;
-use crate::protocol::peer::Peer;
+use crate::protocol::peer::{Peer, ProcessId};
 use crate::protocol::refusal::Refusal;
 use crate::protocol::request::Request;
 use crate::protocol::response::Response;
@@ -42,7 +42,7 @@ pub enum Input {
         polite: bool,
     },
     /// The process that held this mailbox's name is gone (see [`Broker::doubtful`](super::Broker::doubtful)).
-    Departed(MailboxId),
+    Departed(MailboxId, ProcessId),
     /// The daemon ends in order: nothing is handed out or taken in after this.
     Stopping,
 }

@@ -85,7 +85,7 @@ pub async fn reach(socket: &Path, spawn_lock: &Path, starter: Option<&Starter>) 
         tokio::time::sleep(LOOK_AGAIN).await;
     }
     Err(retry(format!("a daemon runs, and does not listen at `{}`", socket.display()))
-        .hint("`ipcd doctor` tells which process it is; end that one and try again"))
+        .hint("end the process that listens there, and try again"))
 }
 
 async fn connect(socket: &Path) -> Result<Option<Stream>, Refusal> {
@@ -106,7 +106,7 @@ async fn take_turn(spawn_lock: &Path) -> Result<FileLock, Refusal> {
             RefusalCode::Busy,
             format!("another process has been starting a daemon for {} s", START_TIMEOUT.as_secs()),
         )
-        .hint("try again; if it stays so, `ipcd doctor` tells more")
+        .hint("try again; if it stays so, end that process")
     })
 }
 
@@ -189,7 +189,7 @@ fn refusal(error: &TransportError) -> Refusal {
         TransportError::Io { .. } | TransportError::Inherited(_) => RefusalCode::Retry,
     };
     let hint = match error.hint() {
-        hint if hint.is_empty() => "`ipcd doctor` tells more".to_owned(),
+        hint if hint.is_empty() => "`daemon.log` beside the store tells more".to_owned(),
         hint => hint,
     };
     Refusal::new(code, error.in_full()).hint(hint)

@@ -332,11 +332,11 @@ impl Driver {
                     "the daemon at `{socket}` takes connections and did not answer within {} s",
                     HELLO_TIMEOUT.as_secs()
                 ),
-                "try again; if it stays so, end the process that `ipcd doctor` names, and the next call starts another",
+                "try again; if it stays so, end that process (its pid is the first line of `ipcd.lock` beside the store), and the next call starts another",
             ),
             Ended::Garbage => (
                 format!("what answers at `{socket}` does not speak the protocol of ipcd"),
-                "`ipcd doctor` tells which process it is",
+                "end the process that listens there, and the next call starts a daemon",
             ),
         };
         Refusal::new(RefusalCode::Retry, message).hint(hint)

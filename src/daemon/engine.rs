@@ -172,7 +172,7 @@ impl Running {
     fn report_departed(&mut self, doubtful: Vec<(MailboxId, ProcessId)>) {
         for (mailbox, process) in doubtful {
             if !(self.engine.is_alive)(&process) {
-                self.engine.broker.handle(self.engine.clock.now(), Input::Departed(mailbox));
+                self.engine.broker.handle(self.engine.clock.now(), Input::Departed(mailbox, process));
             }
         }
     }

@@ -142,7 +142,7 @@ fn nothing_came(began: Instant) -> Value {
 fn to_value(answer: Answer) -> Result<Value, Refusal> {
     serde_json::from_str(answer?.get()).map_err(|error| {
         Refusal::new(RefusalCode::Retry, format!("the daemon's answer makes no sense: {error}"))
-            .hint("`ipcd doctor` tells whether the daemon is of another version")
+            .hint("`ipcd status` tells whether the daemon is of another version")
     })
 }
 

@@ -136,7 +136,7 @@ impl Session {
             Ok(outcome) => outcome,
             Err(_) => {
                 Err(Refusal::new(RefusalCode::Retry, "the daemon has not given this session a name yet")
-                    .hint("try again; `ipcd doctor` tells what is wrong"))
+                    .hint("try again; `ipcd status` in a terminal tells what is wrong"))
             }
         }
     }

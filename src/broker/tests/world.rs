@@ -265,8 +265,10 @@ impl World {
     fn report_departed(&mut self) -> Vec<Effect> {
         let alive: BTreeSet<ProcessId> = self.processes.values().map(|pid| process_id(*pid)).collect();
         let gone = self.broker.doubtful_all().into_iter().filter(|(_, process)| !alive.contains(process));
-        let gone: Vec<MailboxId> = gone.map(|(mailbox, _)| mailbox).collect();
-        gone.into_iter().flat_map(|mailbox| self.input(Input::Departed(mailbox))).collect()
+        let gone: Vec<(MailboxId, ProcessId)> = gone.collect();
+        gone.into_iter()
+            .flat_map(|(mailbox, process)| self.input(Input::Departed(mailbox, process)))
+            .collect()
     }
 
     fn input(&mut self, input: Input) -> Vec<Effect> {
