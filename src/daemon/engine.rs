@@ -88,7 +88,7 @@ impl Engine {
     /// Runs until it is told to stop, nobody can tell it anything any more, or a commit fails.
     pub fn run(self) {
         let notices = self.notices.clone();
-        let mut running = Running { engine: self, outboxes: BTreeMap::new() };
+        let mut running = Running { engine: self, outboxes: BTreeMap::new(), closed: Vec::new() };
         let end = match running.serve() {
             Ok(()) => End::Stopped,
             Err(error) => End::Failed(error),
@@ -107,6 +107,8 @@ impl Engine {
 struct Running {
     engine: Engine,
     outboxes: BTreeMap<SessionId, Outbox>,
+    /// Sessions that said their last word in this batch. They still hear what they asked before.
+    closed: Vec<SessionId>,
 }
 
 impl Running {
@@ -152,16 +154,12 @@ impl Running {
                 self.engine.broker.handle(now, Input::Opened { session, hello, peer });
             }
             Command::Input(input) => {
-                let closed = match &input {
-                    Input::Closed { session, .. } => Some(*session),
-                    _ => None,
-                };
+                if let Input::Closed { session, .. } = &input {
+                    self.closed.push(*session);
+                }
                 let doubtful = self.engine.broker.doubtful(&input);
                 self.report_departed(doubtful);
                 self.engine.broker.handle(now, input);
-                if let Some(session) = closed {
-                    self.outboxes.remove(&session);
-                }
             }
             Command::Stop => return true,
         }
@@ -192,6 +190,9 @@ impl Running {
             return Err(error);
         }
         self.release(effects);
+        for session in self.closed.drain(..) {
+            self.outboxes.remove(&session);
+        }
         Ok(())
     }
 

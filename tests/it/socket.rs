@@ -54,3 +54,16 @@ impl Socket {
         }
     }
 }
+
+#[test]
+fn a_client_that_says_no_more_still_hears_its_answers() {
+    let world = World::new();
+    let _daemon = world.daemon();
+    let mut client = world.client();
+    client.call(1, "register", json!({"name": "alice"}));
+    client.say(r#"{"jsonrpc":"2.0","id":2,"method":"send","params":{"to":["bob"],"content":"last words"}}"#);
+    client.stream.shutdown(std::net::Shutdown::Write).expect("a half-closed connection");
+    let answer: Value = serde_json::from_str(&client.hear().expect("an answer")).expect("JSON");
+    assert_eq!(answer["result"]["stored"], json!(true), "{answer}");
+    assert_eq!(client.hear(), None);
+}
