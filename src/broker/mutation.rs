@@ -143,13 +143,13 @@ pub struct MessageRow {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeliveryRow {
     /// Leases that ended because a reader died.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub tries: u32,
     /// It may have been shown before.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub redelivered: bool,
     /// A person put it back from the dead letters: it expires no more.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub requeued: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dead: Option<Dead>,
@@ -185,6 +185,11 @@ pub struct ReceiptRow {
     pub thread: MessageId,
     pub hops: u32,
     pub chain_at: Timestamp,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks by reference")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 impl MessageRow {

@@ -135,7 +135,6 @@ pub fn fresh_key() -> String {
 /// The only clock of the commands; it dates what is shown and decides nothing.
 #[expect(clippy::disallowed_methods, reason = "the edge, where the time is read")]
 pub fn now() -> Timestamp {
-    #[expect(clippy::disallowed_methods, reason = "the one place of the commands that reads the clock")]
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     Timestamp(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }

@@ -50,7 +50,10 @@ pub(super) fn bring_up(db: &Database, steps: &[Step], two_phase: bool) -> Result
     for step in lacking {
         step(&write)?;
     }
-    Tables::open(&write)?.put_schema(newest(steps))?;
+    let mut tables = Tables::new(&write);
+    tables.create()?;
+    tables.put_schema(newest(steps))?;
+    drop(tables);
     write.commit()?;
     if let Verdict::Old(found) = verdict {
         tracing::info!(from = found, to = newest(steps), "the store was brought to a new schema");

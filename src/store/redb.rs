@@ -115,7 +115,7 @@ impl RedbStore {
 
     fn write(&self, mutations: &[Mutation]) -> Result<(), StoreError> {
         let write = begin_write(&self.db, self.two_phase)?;
-        Tables::open(&write)?.apply_all(mutations)?;
+        Tables::new(&write).apply_all(mutations)?;
         write.commit()?;
         Ok(())
     }

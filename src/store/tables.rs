@@ -19,7 +19,8 @@
 use std::sync::Arc;
 
 use redb::{
-    Key, ReadTransaction, ReadableTable, Table, TableDefinition, TableError, TableHandle, WriteTransaction,
+    Key, ReadTransaction, ReadableTable, Table, TableDefinition, TableError, TableHandle, Value,
+    WriteTransaction,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -83,33 +84,65 @@ fn checksum(json: &[u8]) -> u32 {
     hasher.finalize()
 }
 
-/// All tables, open for one commit.
+/// All tables in one commit. Each is opened when it is first written: a table that is open costs the
+/// commit, written or not.
 pub(super) struct Tables<'t> {
-    meta: Table<'t, Bytes, Bytes>,
-    mailboxes: Table<'t, u64, Bytes>,
-    names: Table<'t, Bytes, Bytes>,
-    messages: Table<'t, u64, Bytes>,
-    deliveries: Table<'t, (u64, u64), Bytes>,
-    keys: Table<'t, Bytes, Bytes>,
-    receipts: Table<'t, (u64, u64), Bytes>,
+    meta: Lazy<'t, Bytes, Bytes>,
+    mailboxes: Lazy<'t, u64, Bytes>,
+    names: Lazy<'t, Bytes, Bytes>,
+    messages: Lazy<'t, u64, Bytes>,
+    deliveries: Lazy<'t, (u64, u64), Bytes>,
+    keys: Lazy<'t, Bytes, Bytes>,
+    receipts: Lazy<'t, (u64, u64), Bytes>,
+}
+
+struct Lazy<'t, K: Key + 'static, V: Value + 'static> {
+    write: &'t WriteTransaction,
+    definition: TableDefinition<'static, K, V>,
+    table: Option<Table<'t, K, V>>,
+}
+
+impl<'t, K: Key + 'static, V: Value + 'static> Lazy<'t, K, V> {
+    fn new(write: &'t WriteTransaction, definition: TableDefinition<'static, K, V>) -> Lazy<'t, K, V> {
+        Lazy { write, definition, table: None }
+    }
+
+    fn open(&mut self) -> Result<&mut Table<'t, K, V>, StoreError> {
+        let table = match self.table.take() {
+            Some(table) => table,
+            None => self.write.open_table(self.definition)?,
+        };
+        Ok(self.table.insert(table))
+    }
 }
 
 impl<'t> Tables<'t> {
-    /// Opens the tables, creating those that are missing.
-    pub(super) fn open(write: &'t WriteTransaction) -> Result<Tables<'t>, StoreError> {
-        Ok(Tables {
-            meta: write.open_table(META)?,
-            mailboxes: write.open_table(MAILBOXES)?,
-            names: write.open_table(NAMES)?,
-            messages: write.open_table(MESSAGES)?,
-            deliveries: write.open_table(DELIVERIES)?,
-            keys: write.open_table(KEYS)?,
-            receipts: write.open_table(RECEIPTS)?,
-        })
+    pub(super) fn new(write: &'t WriteTransaction) -> Tables<'t> {
+        Tables {
+            meta: Lazy::new(write, META),
+            mailboxes: Lazy::new(write, MAILBOXES),
+            names: Lazy::new(write, NAMES),
+            messages: Lazy::new(write, MESSAGES),
+            deliveries: Lazy::new(write, DELIVERIES),
+            keys: Lazy::new(write, KEYS),
+            receipts: Lazy::new(write, RECEIPTS),
+        }
+    }
+
+    /// Makes the tables of a fresh store, so that a reader finds all of them.
+    pub(super) fn create(&mut self) -> Result<(), StoreError> {
+        self.meta.open()?;
+        self.mailboxes.open()?;
+        self.names.open()?;
+        self.messages.open()?;
+        self.deliveries.open()?;
+        self.keys.open()?;
+        self.receipts.open()?;
+        Ok(())
     }
 
     pub(super) fn put_schema(&mut self, schema: u64) -> Result<(), StoreError> {
-        self.meta.insert(SCHEMA, encode(&schema)?.as_slice())?;
+        self.meta.open()?.insert(SCHEMA, encode(&schema)?.as_slice())?;
         Ok(())
     }
 
@@ -123,7 +156,7 @@ impl<'t> Tables<'t> {
             }
         }
         if let Some(counters) = last {
-            self.meta.insert(COUNTERS, encode(counters)?.as_slice())?;
+            self.meta.open()?.insert(COUNTERS, encode(counters)?.as_slice())?;
         }
         Ok(())
     }
@@ -133,26 +166,30 @@ impl<'t> Tables<'t> {
         use Mutation::*;
         match mutation {
             PutCounters(_) => {}
-            PutMailbox(id, row) => drop(self.mailboxes.insert(id.0, encode(row.as_ref())?.as_slice())?),
-            DropMailbox(id) => drop(self.mailboxes.remove(id.0)?),
+            PutMailbox(id, row) => {
+                drop(self.mailboxes.open()?.insert(id.0, encode(row.as_ref())?.as_slice())?)
+            }
+            DropMailbox(id) => drop(self.mailboxes.open()?.remove(id.0)?),
             PutName(name, row) => {
-                drop(self.names.insert(name.as_str().as_bytes(), encode(row)?.as_slice())?);
+                drop(self.names.open()?.insert(name.as_str().as_bytes(), encode(row)?.as_slice())?);
             }
-            DropName(name) => drop(self.names.remove(name.as_str().as_bytes())?),
-            PutMessage(row) => drop(self.messages.insert(row.id.0, encode(row.as_ref())?.as_slice())?),
-            DropMessage(id) => drop(self.messages.remove(id.0)?),
+            DropName(name) => drop(self.names.open()?.remove(name.as_str().as_bytes())?),
+            PutMessage(row) => {
+                drop(self.messages.open()?.insert(row.id.0, encode(row.as_ref())?.as_slice())?)
+            }
+            DropMessage(id) => drop(self.messages.open()?.remove(id.0)?),
             PutDelivery(mailbox, id, row) => {
-                drop(self.deliveries.insert((mailbox.0, id.0), encode(row)?.as_slice())?);
+                drop(self.deliveries.open()?.insert((mailbox.0, id.0), encode(row)?.as_slice())?);
             }
-            DropDelivery(mailbox, id) => drop(self.deliveries.remove((mailbox.0, id.0))?),
+            DropDelivery(mailbox, id) => drop(self.deliveries.open()?.remove((mailbox.0, id.0))?),
             PutKey(mailbox, key, row) => {
-                drop(self.keys.insert(key_bytes(*mailbox, key).as_slice(), encode(row)?.as_slice())?);
+                drop(self.keys.open()?.insert(key_bytes(*mailbox, key).as_slice(), encode(row)?.as_slice())?);
             }
-            DropKey(mailbox, key) => drop(self.keys.remove(key_bytes(*mailbox, key).as_slice())?),
+            DropKey(mailbox, key) => drop(self.keys.open()?.remove(key_bytes(*mailbox, key).as_slice())?),
             PutReceipt(mailbox, id, row) => {
-                drop(self.receipts.insert((mailbox.0, id.0), encode(row)?.as_slice())?);
+                drop(self.receipts.open()?.insert((mailbox.0, id.0), encode(row)?.as_slice())?);
             }
-            DropReceipt(mailbox, id) => drop(self.receipts.remove((mailbox.0, id.0))?),
+            DropReceipt(mailbox, id) => drop(self.receipts.open()?.remove((mailbox.0, id.0))?),
         }
         Ok(())
     }
