@@ -11,8 +11,9 @@ use super::call::Call;
 use super::consent::{Consent, plain};
 use super::params::{Args, to_data};
 use crate::protocol::message::Body;
+use crate::protocol::name::Name;
 use crate::protocol::refusal::Refusal;
-use crate::protocol::request::{Request, Send};
+use crate::protocol::request::{Auto, AutoSet, Request, Send};
 use crate::share::command::Command;
 use crate::share::file::OpenFile;
 use crate::share::policy::{CommandPolicy, FilePolicy};
@@ -53,6 +54,9 @@ impl Envelope {
             return Err(Refusal::invalid_argument("`to_id` names nobody")
                 .hint("`list_instances` shows whom you can write to"));
         }
+        for name in &to {
+            Name::parse(name)?;
+        }
         Ok(Envelope { to, from: args.own("from_id")?, description: args.text("description")? })
     }
 
@@ -85,7 +89,9 @@ pub async fn file(call: &Call, mut args: Args) -> Result<Outcome, Refusal> {
 pub async fn command(call: &Call, mut args: Args) -> Result<Outcome, Refusal> {
     let envelope = Envelope::take(&mut args)?;
     let command = Command::parse(&args.required("command")?)?;
-    call.session.named().await?;
+    // Nothing is run whose output could not be sent: the caller has a name, and it is the one it says.
+    let from = envelope.from.clone();
+    call.ask(Request::Auto(Auto { set: AutoSet::Status, minutes: None, from })).await?;
     let verdict = command.verdict(&call.sharing.commands);
     let question = || {
         let folder = plain(&call.sharing.here.cwd.display().to_string());

@@ -178,6 +178,11 @@ impl Reader {
             let text = format!("a request with the id `{id}` is still being worked on");
             return self.complain(Complaint::new(None, ErrorCode::INVALID_REQUEST, text));
         }
+        if !self.opened && is_too_early(&request) {
+            lock(&self.pending).remove(&id);
+            let text = "say `initialize` first, or name the revision of the protocol in `_meta`";
+            return self.complain(Complaint::new(Some(id), ErrorCode::INVALID_PARAMS, text));
+        }
         if matches!(request, ClientRequest::CallToolRequest(_)) {
             self.watch.call_read(&id, began);
         }
@@ -212,6 +217,17 @@ fn opens(request: &ClientRequest) -> bool {
             meta.missing_required_keys(&ProtocolVersion::V_2026_07_28).is_empty()
                 && meta.protocol_version().is_some_and(|v| ProtocolVersion::KNOWN_VERSIONS.contains(&v))
         }
+    }
+}
+
+/// Whether this request cannot be the first: it is none that begins a session, and carries no revision
+/// to be understood by. (One that names a revision which does not exist is the SDK's to answer.)
+fn is_too_early(request: &ClientRequest) -> bool {
+    match request {
+        ClientRequest::InitializeRequest(_)
+        | ClientRequest::PingRequest(_)
+        | ClientRequest::DiscoverRequest(_) => false,
+        request => request.get_meta().protocol_version().is_none(),
     }
 }
 

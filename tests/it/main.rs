@@ -4,7 +4,9 @@
 //! each with a deadline; a failure prints the daemon's log.
 
 mod agent;
+mod bad_input;
 mod layering;
+mod parity;
 mod socket;
 mod transcripts;
 mod world;

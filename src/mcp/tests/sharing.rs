@@ -104,7 +104,11 @@ async fn a_person_is_asked_between_two_calls() {
     let question = &asked["inputRequests"]["consent"];
     assert_eq!(question["method"], "elicitation/create");
     assert!(question["params"]["message"].as_str().unwrap().contains("\"echo\" \"hi\""));
-    assert_eq!(client.daemon.words(), Vec::<String>::new());
+    assert_eq!(
+        client.daemon.words(),
+        [r#"auto {"set":"status"}"#],
+        "nothing is run or sent before the answer"
+    );
 
     let yes =
         json!({"requestState": asked["requestState"], "inputResponses": {"consent": {"action": "accept"}}});
