@@ -22,6 +22,8 @@ struct Claimant {
     session: SessionId,
     /// The process that the name will belong to.
     process: Option<ProcessId>,
+    /// The agent's program, if it is a front end.
+    host: Option<ProcessId>,
     /// The mailbox it has now.
     current: Option<MailboxId>,
     /// A front end holds its name by its connection too; a shell does not.
@@ -71,16 +73,17 @@ impl Broker {
         let Some(s) = self.presence.sessions.get(&session) else {
             return Err(Refusal::new(RefusalCode::NotRegistered, "no such session"));
         };
-        let (process, current) = match s.hello.role {
-            Role::Mcp => (s.peer.process.clone(), s.mailbox),
+        let (process, host, current) = match s.hello.role {
+            Role::Mcp => (s.peer.process.clone(), s.peer.host().cloned(), s.mailbox),
             Role::Cli => {
                 let (process, current) = self.shell(session)?;
-                (Some(process), current)
+                (Some(process), None, current)
             }
         };
         Ok(Claimant {
             session,
             process,
+            host,
             current,
             by_connection: s.hello.role == Role::Mcp,
             client: s.hello.program.clone().or_else(|| Some(s.hello.client.clone())),
@@ -89,11 +92,16 @@ impl Broker {
         })
     }
 
+    /// Whether an agent's front end holds the name, connected at this moment or not.
+    fn is_front_end(&self, mailbox: MailboxId) -> bool {
+        self.presence.holder(mailbox).is_some() || self.holder_of(mailbox).is_some_and(|h| h.host.is_some())
+    }
+
     /// The shell above a command, and the mailbox that this very shell registered before.
     fn shell(&self, session: SessionId) -> Result<(ProcessId, Option<MailboxId>), Refusal> {
         let speaks_for = match self.speaker(session)? {
             Speaker::User => None,
-            Speaker::Instance(mailbox) if self.presence.holder(mailbox).is_some() => {
+            Speaker::Instance(mailbox) if self.is_front_end(mailbox) => {
                 let name = self.name_of(mailbox);
                 return Err(Refusal::invalid_argument(format!(
                     "this shell already speaks as the agent `{name}`"
@@ -212,6 +220,7 @@ impl Broker {
         let was = before.holder.clone();
         let holder = Holder {
             process: claimant.process.clone(),
+            host: claimant.host.clone(),
             auto,
             used: was.as_ref().is_some_and(|h| h.used) || !auto,
             client: claimant.client.clone(),

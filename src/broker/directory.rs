@@ -213,6 +213,7 @@ impl Broker {
 fn empty_holder() -> Holder {
     Holder {
         process: None,
+        host: None,
         auto: false,
         used: false,
         client: None,

@@ -83,6 +83,10 @@ pub struct Holder {
     /// the daemon could not see, and then to its connection.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub process: Option<ProcessId>,
+    /// The agent's program, for a front end: what runs below it speaks under this name, also while the
+    /// front end is not connected.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<ProcessId>,
     /// The name was picked by the daemon.
     pub auto: bool,
     /// It sent or got mail.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::SessionId;
-use super::mutation::MailboxId;
+use super::mutation::{Holder, MailboxId, MailboxRow};
 use super::state::State;
 use crate::protocol::hello::{Hello, Role};
 use crate::protocol::message::MessageId;
@@ -107,7 +107,7 @@ impl Presence {
         if s.hello.role == Role::Mcp {
             return s.mailbox.map(Speaker::Instance).ok_or_else(not_registered);
         }
-        let instance = match self.agents_above(s) {
+        let instance = match self.agents_above(state, s) {
             None => self.registered_shell_above(state, s),
             // An agent that has no name yet, or lost it, is no person.
             Some(agents) if agents.is_empty() => {
@@ -122,21 +122,35 @@ impl Presence {
     }
 
     /// Instances of the nearest agent above `session`, if there is one.
-    fn agents_above(&self, session: &Session) -> Option<Vec<MailboxId>> {
+    fn agents_above(&self, state: &State, session: &Session) -> Option<Vec<MailboxId>> {
         let hosted = |process: &ProcessId| {
             let of_host = |s: &&Session| s.hello.role == Role::Mcp && s.peer.host() == Some(process);
             let mut front_ends = self.sessions.values().filter(of_host).peekable();
-            front_ends.peek()?;
-            Some(front_ends.filter_map(|s| s.mailbox).collect())
+            let away = self.away_below(state, process);
+            if front_ends.peek().is_none() && away.is_empty() {
+                return None;
+            }
+            Some(front_ends.filter_map(|s| s.mailbox).chain(away).collect())
         };
         session.peer.ancestors.iter().find_map(|a| hosted(&a.process))
     }
 
+    /// Instances of the agent `host` whose front ends are not connected: the daemon has just started, and
+    /// they are not back yet. Their commands must not pass for a person's.
+    pub fn away_below(&self, state: &State, host: &ProcessId) -> Vec<MailboxId> {
+        let away = |id: &MailboxId, row: &MailboxRow| {
+            let holds =
+                row.holder.as_ref().is_some_and(|h| h.process.is_some() && h.host.as_ref() == Some(host));
+            holds && self.holder(*id).is_none()
+        };
+        let mailboxes = state.mailboxes.iter().filter(|(id, mailbox)| away(id, &mailbox.row));
+        mailboxes.map(|(id, _)| *id).collect()
+    }
+
     fn registered_shell_above(&self, state: &State, session: &Session) -> Option<MailboxId> {
         let held_by = |process: &ProcessId| {
-            let holds = |row: &super::mutation::MailboxRow| {
-                row.holder.as_ref().is_some_and(|h| h.process.as_ref() == Some(process))
-            };
+            let holds =
+                |row: &MailboxRow| row.holder.as_ref().is_some_and(|h| h.process.as_ref() == Some(process));
             state.mailboxes.iter().find(|(_, mailbox)| holds(&mailbox.row)).map(|(id, _)| *id)
         };
         session.peer.ancestors.iter().find_map(|a| held_by(&a.process))
@@ -144,9 +158,9 @@ impl Presence {
 
     /// One of several instances of the same agent process: by its session, by its folder, by `--as`.
     fn choose(&self, state: &State, session: &Session, agents: &[MailboxId]) -> Result<MailboxId, Refusal> {
-        let session_of = |mailbox: &MailboxId| self.holder(*mailbox).and_then(|id| self.sessions.get(&id));
-        let narrowed = |wanted: &dyn Fn(&Session) -> bool| -> Option<MailboxId> {
-            let mut fits = agents.iter().filter(|m| session_of(m).is_some_and(wanted));
+        let holder_of = |m: &MailboxId| state.mailboxes.get(m).and_then(|b| b.row.holder.as_ref());
+        let narrowed = |wanted: &dyn Fn(&Holder) -> bool| -> Option<MailboxId> {
+            let mut fits = agents.iter().filter(|m| holder_of(m).is_some_and(wanted));
             fits.next().filter(|_| fits.next().is_none()).copied()
         };
         let by_name = session.hello.speak_as.as_ref().and_then(|name| {
@@ -159,9 +173,9 @@ impl Presence {
             .or(by_name)
             .or_else(|| {
                 let wanted = program_session?;
-                narrowed(&|s| s.hello.program_session.as_ref() == Some(wanted))
+                narrowed(&|h| h.client_session.as_ref() == Some(wanted))
             })
-            .or_else(|| narrowed(&|s| s.peer.cwd.is_some() && s.peer.cwd == session.peer.cwd))
+            .or_else(|| narrowed(&|h| h.folder.is_some() && h.folder == session.peer.cwd))
             .ok_or_else(|| {
                 let name = |m: &MailboxId| state.mailboxes.get(m).map(|b| b.row.name.to_string());
                 let names: Vec<String> = agents.iter().filter_map(name).collect();

@@ -110,6 +110,7 @@ fn counters(last_message: u64) -> Mutation {
 /// One put of every kind, in the order of recovery.
 fn every_row() -> Vec<Mutation> {
     let holder = Holder {
+        host: None,
         process: Some(ProcessId { pid: 7, start: 9, boot: "boot".to_owned() }),
         auto: true,
         used: true,
