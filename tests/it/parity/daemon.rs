@@ -49,7 +49,7 @@ fn row_37_persistence() {
         // At another moment each time: after so many answers.
         for (n, call) in calls {
             if n == cycle % SENDS {
-                kill(world.noted_pid(), "KILL");
+                world.daemons().into_iter().for_each(|pid| kill(pid, "KILL"));
             }
             let outcome = alice.finish(call);
             assert!(!outcome.is_error && outcome.value["stored"] == true, "{}: {outcome:?}", text(n));
@@ -57,7 +57,7 @@ fn row_37_persistence() {
             assert_eq!(stored.insert(id, text(n)), None, "no number is given twice");
         }
     }
-    world.kill_daemon();
+    world.daemons().into_iter().for_each(|pid| kill(pid, "KILL"));
     let mut bob = world.agent("bob");
     let read = read(&mut bob, CYCLES * SENDS);
     assert_eq!(read, stored.into_iter().collect::<Vec<_>>(), "each of them, once, in order");

@@ -175,7 +175,7 @@ fn row_33_a_command_ends_with_its_call_and_sends_nothing() {
 fn row_34_pipes_are_refused_unless_a_shell_is_named() {
     let world = World::new();
     let (mut alice, mut bob) = (world.agent("alice"), world.agent("bob"));
-    for command in ["echo a | wc -l", "echo a > f", "ls && ls", "echo $HOME", "ls *.rs", "sleep 9 &"] {
+    for command in ["echo a | wc -l", "echo a > f", "ls && ls", "echo $HOME", "sleep 9 &"] {
         let code = alice.refused("share_command", json!({"to_id": "bob", "command": command}));
         assert_eq!(code, "shell_syntax", "{command}");
     }
