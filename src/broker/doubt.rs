@@ -2,7 +2,9 @@
 //! only where the answer matters to what is about to be decided.
 
 use super::mutation::MailboxId;
-use super::{Broker, Input};
+use super::state::Mailbox;
+use super::{Broker, Input, SessionId};
+use crate::protocol::hello::Role;
 use crate::protocol::name::Name;
 use crate::protocol::peer::ProcessId;
 use crate::protocol::request::Request;
@@ -12,8 +14,9 @@ impl Broker {
     /// drives the broker asks the kernel and reports those that are gone as [`Input::Departed`] before
     /// it hands in `input`: so a name is free as soon as its process is gone, and no timer is needed.
     pub fn doubtful(&self, input: &Input) -> Vec<(MailboxId, ProcessId)> {
-        let Input::Call { request, .. } = input else { return Vec::new() };
-        match request {
+        let Input::Call { session, request, .. } = input else { return Vec::new() };
+        let mut doubtful = self.doubtful_above(*session);
+        let more = match request {
             Request::Register(r) => match &r.name {
                 Some(name) => self.doubtful_names(std::slice::from_ref(name)),
                 None => self.doubtful_all(),
@@ -26,7 +29,20 @@ impl Broker {
             | Request::Rename(_)
             | Request::Release(_) => self.doubtful_all(),
             _ => Vec::new(),
-        }
+        };
+        doubtful.extend(more);
+        doubtful
+    }
+
+    /// Agents for which a command would speak, if their front ends still run.
+    fn doubtful_above(&self, session: SessionId) -> Vec<(MailboxId, ProcessId)> {
+        let Some(session) = self.presence.sessions.get(&session).filter(|s| s.hello.role == Role::Cli) else {
+            return Vec::new();
+        };
+        let above = |host: &ProcessId| session.peer.ancestors.iter().any(|a| a.process == *host);
+        let hosted = |m: &Mailbox| m.row.holder.as_ref().and_then(|h| h.host.as_ref()).is_some_and(above);
+        let mailboxes = self.state.mailboxes.iter().filter(|(_, m)| hosted(m));
+        mailboxes.filter_map(|(mailbox, _)| self.doubt(*mailbox)).collect()
     }
 
     /// All processes that hold a name without a connection.

@@ -3,9 +3,12 @@
 //! A test reads like a conversation and waits for facts (a line, an answer, the end of a process),
 //! each with a deadline; a failure prints the daemon's log.
 
+mod activation;
 mod agent;
 mod bad_input;
+mod daemon;
 mod layering;
+mod machine;
 mod parity;
 mod socket;
 mod transcripts;

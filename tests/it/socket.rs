@@ -35,6 +35,11 @@ impl Socket {
         self.stream.write_all(format!("{line}\n").as_bytes()).expect("the daemon reads");
     }
 
+    /// [`Socket::say`] to a daemon that may not listen any more.
+    pub fn try_say(&mut self, line: &str) {
+        let _ = self.stream.write_all(format!("{line}\n").as_bytes());
+    }
+
     /// The next line; `None` at the end.
     pub fn hear(&mut self) -> Option<String> {
         let mut line = String::new();

@@ -3,12 +3,18 @@
 //!
 //! Rows are numbered as in the list of features that these tests were written from.
 
+mod clients;
+mod codes;
+mod command_line;
+mod daemon;
 mod large;
+mod limits;
 mod mail;
 mod names;
 mod reading;
 mod renaming;
 mod settling;
+mod sharing;
 
 use std::time::{Duration, SystemTime};
 

@@ -1,0 +1,350 @@
+//! The daemon's life: how it comes to be, how it ends, and what may be done to its files meanwhile.
+
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, symlink};
+use std::os::unix::net::UnixListener;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use serde_json::{Value, json};
+
+use crate::machine::{is_root, skip};
+use crate::world::{Said, World, kill, runs, until};
+
+fn is_socket(path: &Path) -> bool {
+    std::fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_socket())
+}
+
+/// Starts a command and does not wait for its end.
+fn spawn(mut command: Command) -> Child {
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.spawn().expect("the program runs")
+}
+
+fn ended(child: Child) -> Said {
+    Said::of(child.wait_with_output().expect("it ends"))
+}
+
+#[test]
+fn a_stale_socket_is_replaced() {
+    let world = World::new();
+    std::fs::set_permissions(world.folder("run"), std::fs::Permissions::from_mode(0o700)).unwrap();
+    drop(UnixListener::bind(world.socket()).unwrap());
+    assert!(is_socket(&world.socket()));
+    assert_eq!(world.run(&["list"]).code, 0);
+    let first = world.daemon_pid();
+    world.kill_daemon();
+    assert!(is_socket(&world.socket()), "left behind by the killed one");
+    assert_eq!(world.run(&["list"]).code, 0);
+    assert_ne!(world.daemon_pid(), first);
+}
+
+#[test]
+fn what_is_no_socket_is_an_error_that_names_it_and_stays() {
+    for kind in ["file", "folder", "link"] {
+        let world = World::new();
+        std::fs::set_permissions(world.folder("run"), std::fs::Permissions::from_mode(0o700)).unwrap();
+        let place = world.socket();
+        match kind {
+            "file" => std::fs::write(&place, "precious").unwrap(),
+            "folder" => std::fs::create_dir(&place).unwrap(),
+            _ => symlink(world.file("precious", "precious"), &place).unwrap(),
+        }
+        let daemon = world.run(&["daemon"]);
+        assert_eq!(daemon.code, 1, "{kind}: {daemon:?}");
+        assert!(
+            daemon.err.contains(place.to_str().unwrap()) && daemon.err.contains("not a socket"),
+            "{daemon:?}"
+        );
+        let said = world.run(&["list", "--json"]);
+        assert_eq!(said.code, 1, "{kind}: {said:?}");
+        let error = &said.json()["error"];
+        assert!(error["message"].as_str().unwrap().contains(place.to_str().unwrap()), "{kind}: {error}");
+        match kind {
+            "file" => assert_eq!(std::fs::read_to_string(&place).unwrap(), "precious"),
+            "folder" => assert!(place.is_dir()),
+            _ => {
+                assert!(std::fs::symlink_metadata(&place).unwrap().is_symlink());
+                assert_eq!(std::fs::read_to_string(world.home().join("precious")).unwrap(), "precious");
+            }
+        }
+    }
+}
+
+#[test]
+fn of_two_daemons_one_stays_and_the_other_ends_well() {
+    for _ in 0..5 {
+        let world = World::new();
+        let mut two = [spawn(world.command(&["daemon"])), spawn(world.command(&["daemon"]))];
+        let mut first = None;
+        until("one of them ends", || {
+            first = two.iter_mut().position(|child| child.try_wait().unwrap().is_some());
+            first.is_some()
+        });
+        let [a, b] = two;
+        let (loser, mut winner) = if first == Some(0) { (a, b) } else { (b, a) };
+        let said = ended(loser);
+        assert_eq!(said.code, 0, "{said:?}");
+        assert_eq!(world.run(&["--no-spawn", "list"]).code, 0);
+        assert_eq!(world.daemon_pid() as u32, winner.id());
+        winner.kill().unwrap();
+        winner.wait().unwrap();
+    }
+}
+
+#[test]
+fn many_commands_at_once_start_one_daemon() {
+    let world = World::new();
+    let commands: Vec<Child> = (0..20).map(|_| spawn(world.command(&["list", "--json"]))).collect();
+    for command in commands {
+        let said = ended(command);
+        assert_eq!(said.code, 0, "{said:?}");
+        assert!(said.json()["instances"].is_array());
+    }
+    until("one daemon is left", || world.daemons() == [world.noted_pid()]);
+    let status: Vec<Child> = (0..20).map(|_| spawn(world.command(&["status", "--json"]))).collect();
+    let pids: Vec<Value> = status.into_iter().map(|s| ended(s).json()["daemon"]["pid"].clone()).collect();
+    assert!(pids.iter().all(|pid| *pid == world.noted_pid()), "{pids:?}");
+    assert!(std::fs::read_to_string(world.state().join("daemon.log")).unwrap().contains("ready"));
+}
+
+#[test]
+fn a_terminated_daemon_loses_nothing_and_waits_go_on_with_the_next() {
+    let world = World::with_config("[limits]\nsends_per_minute = 0\nsender_share_percent = 100\n");
+    let (mut alice, mut bob) = (world.agent("alice"), world.agent("bob"));
+    let mut carol = world.agent("carol");
+    let waiting = carol.start("check", json!({"wait_seconds": 60}));
+    until("carol waits", || world.json(&["list"])["instances"][2]["wakes"] == "waiting");
+    let mut stored = Vec::new();
+    for round in 0..5 {
+        let send = |n: usize| json!({"to_id": "bob", "content": format!("{round}.{n}")});
+        let calls: Vec<i64> = (0..10).map(|n| alice.start("send", send(n))).collect();
+        for (n, call) in calls.into_iter().enumerate() {
+            if n == round * 2 {
+                world.daemons().into_iter().for_each(|pid| kill(pid, "TERM"));
+            }
+            let outcome = alice.finish(call);
+            assert!(!outcome.is_error, "{outcome:?}");
+            stored.push(outcome.value["id"].as_u64().unwrap());
+        }
+    }
+    alice.ok("send", json!({"to_id": "carol", "content": "at last"}));
+    let heard = carol.finish(waiting);
+    assert!(!heard.is_error, "{heard:?}");
+    assert_eq!(heard.value["messages"][0]["content"], "at last", "the call was repeated by its front end");
+    let mut read = Vec::new();
+    while read.len() < stored.len() {
+        let answer = bob.ok("check", json!({"wait_seconds": 5}));
+        let messages = answer["messages"].as_array().unwrap();
+        assert!(!messages.is_empty(), "{} of {}", read.len(), stored.len());
+        read.extend(messages.iter().map(|m| m["id"].as_u64().unwrap()));
+    }
+    assert_eq!(read, stored, "all that was answered, once, in order");
+}
+
+const IDLE: &str = "[daemon]\nidle_exit_s = 0.2\n";
+
+#[test]
+fn an_idle_daemon_ends_and_the_next_command_starts_another() {
+    let world = World::with_config(IDLE);
+    assert_eq!(world.run(&["send", "later", "kept"]).code, 0);
+    until("the idle daemon ends", || world.daemons().is_empty());
+    assert!(!world.socket().exists(), "it took its socket along");
+    assert_eq!(world.run(&["status"]).code, 3, "looking starts none");
+    let status = world.json(&["list"]);
+    assert_eq!(status["instances"], json!([]));
+    until("it ends again", || world.daemons().is_empty());
+    assert_eq!(world.agent("later").ok("check", json!({}))["messages"][0]["content"], "kept");
+}
+
+#[test]
+fn a_live_front_end_keeps_its_daemon_and_a_daemon_by_hand_stays() {
+    let world = World::with_config(IDLE);
+    let mut alice = world.agent("alice");
+    let pid = world.daemon_pid();
+    std::thread::sleep(std::time::Duration::from_millis(800));
+    assert_eq!(world.daemons(), [pid], "somebody is connected");
+    alice.ok("list_instances", json!({}));
+    alice.leaves();
+    until("nobody is there any more", || !runs(pid));
+    let daemon = world.daemon();
+    std::thread::sleep(std::time::Duration::from_millis(800));
+    assert!(runs(daemon.pid()), "it was started by hand");
+}
+
+#[test]
+fn stop_is_for_people() {
+    let world = World::new();
+    let mut alice = world.agent("alice");
+    let pid = world.daemon_pid();
+    let said = alice.shell("stop --json");
+    assert_eq!((said.code, &said.json()["error"]["code"]), (1, &json!("needs_human")));
+    assert!(runs(pid));
+    let said = world.run(&["stop"]);
+    assert_eq!((said.code, said.out.as_str()), (0, "the daemon has stopped\n"));
+    assert!(!runs(pid), "it is gone when the command ends");
+    // It does not stay away: the agent needs one.
+    assert_eq!(alice.ok("send", json!({"to_id": "bob", "content": "x"}))["stored"], true);
+    let said = alice.shell("stop --json");
+    assert_eq!(said.json()["error"]["code"], "needs_human", "not in the next one either");
+}
+
+#[test]
+fn an_agent_is_no_person_while_the_daemon_has_just_started() {
+    let world = World::new();
+    let mut alice = world.agent("alice");
+    for _ in 0..5 {
+        world.kill_daemon();
+        let said = alice.shell("release alice --json");
+        assert_eq!(said.json()["error"]["code"], "needs_human", "{said:?}");
+    }
+}
+
+#[test]
+fn a_daemon_without_its_socket_is_replaced() {
+    let world = World::new();
+    let mut alice = world.agent("alice");
+    let old = world.daemon_pid();
+    std::fs::remove_dir_all(world.home().join("run")).unwrap();
+    let status = world.run(&["list", "--json"]);
+    assert_eq!(status.code, 0, "{status:?}");
+    until("one daemon is left", || world.daemons() == [world.noted_pid()]);
+    let new = world.daemon_pid();
+    assert_ne!(new, old);
+    assert_eq!(alice.ok("send", json!({"to_id": "alice", "content": "x"}))["stored"], true);
+    // The same with a socket of somebody else in its place, as a service manager does it.
+    std::fs::remove_file(world.socket()).unwrap();
+    drop(UnixListener::bind(world.socket()).unwrap());
+    assert_eq!(world.run(&["list"]).code, 0);
+    until("one daemon is left", || world.daemons() == [world.noted_pid()]);
+    assert_ne!(world.daemon_pid(), new);
+    assert_eq!(alice.ok("check", json!({}))["messages"].as_array().map(Vec::len), Some(1));
+}
+
+#[test]
+fn everything_is_the_owner_s_alone_under_any_umask() {
+    for umask in ["000", "777", "022"] {
+        let world = World::new();
+        let mut shell = Command::new("sh");
+        shell
+            .arg("-c")
+            .arg(format!("umask {umask}; \"$IPCD\" send later {} && \"$IPCD\" check", "x".repeat(20_000)));
+        shell.env_clear().envs(world.environment()).env("IPCD", env!("CARGO_BIN_EXE_ipcd"));
+        let said = ended(spawn(shell));
+        assert_eq!(said.code, 0, "umask {umask}: {said:?}");
+        let mut reader = world.agent("later");
+        reader.ok("check", json!({}));
+        reader.ok("check", json!({}));
+        for (path, mode) in [
+            ("run", 0o700),
+            ("run/ipcd.sock", 0o600),
+            ("run/spawn.lock", 0o600),
+            ("state", 0o700),
+            ("state/ipcd.redb", 0o600),
+            ("state/ipcd.lock", 0o600),
+            ("state/head", 0o600),
+            ("state/daemon.log", 0o600),
+            ("state/history", 0o700),
+            ("state/copies", 0o700),
+        ] {
+            let found = std::fs::metadata(world.home().join(path)).unwrap_or_else(|e| panic!("{path}: {e}"));
+            assert_eq!(found.mode() & 0o777, mode, "umask {umask}: {path}");
+        }
+    }
+}
+
+#[test]
+fn a_store_that_was_replaced_is_not_written_to() {
+    let world = World::new();
+    let mut alice = world.agent("alice");
+    alice.ok("send", json!({"to_id": "bob", "content": "before"}));
+    let (store, aside) = (world.state().join("ipcd.redb"), world.state().join("aside"));
+    let pid = world.daemon_pid();
+    std::fs::copy(&store, &aside).unwrap();
+    std::fs::rename(&aside, &store).unwrap();
+    let code = alice.refused("send", json!({"to_id": "bob", "content": "lost"}));
+    assert_eq!(code, "store_failed");
+    until("the daemon ends", || !runs(pid));
+    assert_eq!(alice.ok("send", json!({"to_id": "bob", "content": "after"}))["stored"], true);
+    let mut bob = world.agent("bob");
+    let read = bob.ok("check", json!({}));
+    let contents: Vec<&Value> = read["messages"].as_array().unwrap().iter().map(|m| &m["content"]).collect();
+    assert_eq!(contents, ["before", "after"], "what was refused is not there, what was stored is");
+}
+
+/// Sends until the store refuses; what was stored until then, and the refusal's code.
+fn fill(world: &World) -> (Vec<u64>, String) {
+    let mut stored = Vec::new();
+    loop {
+        let number = stored.len();
+        let said = world.run(&["send", &format!("n{number}"), &"x".repeat(100_000), "--json"]);
+        if said.code != 0 {
+            let code = said.json()["error"]["code"].as_str().unwrap_or_default().to_owned();
+            return (stored, code);
+        }
+        assert_eq!(said.json()["stored"], true);
+        stored.push(said.json()["id"].as_u64().unwrap());
+        assert!(number < 2_000, "no limit was met");
+    }
+}
+
+/// What the next daemon has of what was stored.
+fn kept(world: &World, stored: &[u64]) {
+    let unclaimed = world.json(&["list"]);
+    assert!(unclaimed["instances"].is_array());
+    let status = world.json(&["status"]);
+    assert_eq!(status["backlog_messages"], stored.len(), "all that was stored, and nothing that was refused");
+}
+
+#[test]
+fn a_commit_that_fails_refuses_its_calls_and_ends_the_daemon() {
+    let world = World::with_config("[limits]\nsends_per_minute = 0\n");
+    // A file size limit; its signal is ignored, so that writing fails as on a full disk.
+    let mut shell = Command::new("sh");
+    shell.arg("-c").arg("trap '' XFSZ; ulimit -f 4096; exec \"$IPCD\" daemon");
+    shell.env_clear().envs(world.environment()).env("IPCD", env!("CARGO_BIN_EXE_ipcd"));
+    let daemon = spawn(shell);
+    let pid = i32::try_from(daemon.id()).unwrap();
+    until("it serves", || world.run(&["status"]).code == 0);
+    let (stored, code) = fill(&world);
+    assert!(["store_failed", "store_full"].contains(&code.as_str()), "{code}");
+    assert!(stored.len() > 3, "{stored:?}");
+    until("the daemon ends", || !runs(pid));
+    let said = ended(daemon);
+    assert!(said.code != 0 && said.err.contains("commit failed"), "{said:?}");
+    kept(&world, &stored);
+    assert_eq!(world.run(&["send", "more", "there is room again"]).code, 0);
+}
+
+#[test]
+fn a_full_disk_is_said_and_nothing_is_lost_by_it() {
+    if !is_root() {
+        return skip("a full disk", "only root can mount a small one");
+    }
+    let world = World::with_config("[limits]\nsends_per_minute = 0\n");
+    let state = world.folder("state");
+    std::fs::set_permissions(&state, std::fs::Permissions::from_mode(0o700)).unwrap();
+    // The small disk is there for the daemon alone, in a mount namespace of its own.
+    let script = r#"
+mount -t tmpfs -o size=6m,mode=0700 tmpfs "$IPCD_HOME/state" || exit 99
+"$IPCD" daemon; echo "ended $?"
+cp "$IPCD_HOME/state/ipcd.redb" "$IPCD_HOME/state/head" "$IPCD_HOME/" && chmod 600 "$IPCD_HOME/ipcd.redb"
+"#;
+    let mut shell = Command::new("unshare");
+    shell.args(["--mount", "sh", "-c", script]);
+    shell.env_clear().envs(world.environment()).env("IPCD", env!("CARGO_BIN_EXE_ipcd"));
+    let mut namespace = spawn(shell);
+    until("it serves, or there is no mounting here", || {
+        world.run(&["status"]).code == 0 || namespace.try_wait().unwrap().is_some()
+    });
+    if let Some(status) = namespace.try_wait().unwrap() {
+        return skip("a full disk", &format!("no mount namespace here ({status})"));
+    }
+    let (stored, code) = fill(&world);
+    assert_eq!(code, "store_full");
+    let said = ended(namespace);
+    assert!(said.out.contains("ended 1"), "{said:?}");
+    for name in ["ipcd.redb", "head"] {
+        std::fs::rename(world.home().join(name), state.join(name)).unwrap();
+    }
+    kept(&world, &stored);
+}
