@@ -43,6 +43,8 @@ use server::Server;
 use session::Session;
 use stdio::{Stdio, Watch};
 
+use crate::transport;
+
 /// How long calls may go on after the end of input.
 const LAST_ANSWERS: Duration = Duration::from_millis(600);
 
@@ -64,8 +66,8 @@ pub struct Options {
 
 /// Serves the client on stdin and stdout until its input ends.
 ///
-/// A read from stdin may outlive this call: whoever runs it must end the process without waiting for
-/// the runtime's threads.
+/// A read from a terminal may outlive this call: whoever runs it must end the process without waiting
+/// for the runtime's threads.
 ///
 /// # Errors
 /// The client said something else than a handshake first, and nothing could be answered.
@@ -79,7 +81,7 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
         sharing: options.sharing,
         progress_every: PROGRESS_EVERY,
     };
-    serve(tokio::io::stdin(), tokio::io::stdout(), parts, ended).await
+    serve(transport::stdio::input(), transport::stdio::output(), parts, ended).await
 }
 
 /// [`Options`] with the daemon behind a seam.

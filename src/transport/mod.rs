@@ -21,6 +21,13 @@ pub mod directory;
 #[cfg(unix)]
 pub mod lock;
 pub mod process;
+#[cfg(unix)]
+pub mod stdio;
+#[cfg(not(unix))]
+pub mod stdio {
+    //! Standard input and output, as the runtime has them.
+    pub use tokio::io::{stdin as input, stdout as output};
+}
 pub mod watch;
 mod wrapper;
 
