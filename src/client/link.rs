@@ -277,6 +277,8 @@ impl Driver {
                 self.rejoin_until = None;
                 self.socket_watch = None;
             }
+            // The daemon ends, and with it this connection: the call goes to the next one.
+            Said::Answer(CallId::Number(_), Err(refusal)) if refusal.code == RefusalCode::Retry => {}
             Said::Answer(CallId::Number(id), outcome) => {
                 self.delay = Duration::ZERO;
                 if let Some(caller) = self.pending.answered(id) {
