@@ -98,7 +98,7 @@ impl Incoming {
         }
         let envelope: Envelope = match serde_json::from_slice(line) {
             Ok(envelope) => envelope,
-            Err(e) if e.is_data() => return Err(bad(None, -32600, not_a_call)),
+            Err(e) if e.is_data() => return Err(bad(id_alone(line), -32600, not_a_call)),
             Err(e) => return Err(bad(None, -32700, &format!("not JSON: {e}"))),
         };
         let had_id = envelope.id.is_some();
@@ -118,6 +118,16 @@ impl Incoming {
             None => Incoming::Notification { method, params },
         })
     }
+}
+
+/// The id of an object that is no call.
+fn id_alone(line: &[u8]) -> Option<CallId> {
+    #[derive(Deserialize)]
+    struct Line {
+        id: Box<RawValue>,
+    }
+    let line: Line = serde_json::from_slice(line).ok()?;
+    CallId::parse(&line.id)
 }
 
 /// The call that a `cancel` notification names.
@@ -255,7 +265,7 @@ mod tests {
             ("{", None, -32700),
             ("[]", None, -32600),
             ("7", None, -32600),
-            (r#"{"id":1,"method":"check"}"#, None, -32600),
+            (r#"{"id":1,"method":"check"}"#, Some(CallId::Number(1)), -32600),
             (r#"{"jsonrpc":"1.0","id":1,"method":"check"}"#, Some(CallId::Number(1)), -32600),
             (r#"{"jsonrpc":"2.0","id":1}"#, Some(CallId::Number(1)), -32600),
             (r#"{"jsonrpc":"2.0","id":1.5,"method":"check"}"#, None, -32600),
