@@ -246,8 +246,11 @@ fn everything_is_the_owner_s_alone_under_any_umask() {
             ("state/history", 0o700),
             ("state/copies", 0o700),
         ] {
-            let found = std::fs::metadata(world.home().join(path)).unwrap_or_else(|e| panic!("{path}: {e}"));
-            assert_eq!(found.mode() & 0o777, mode, "umask {umask}: {path}");
+            let path = world.home().join(path);
+            // The history is written after the answers.
+            until(&format!("{} is there", path.display()), || path.exists());
+            let found = std::fs::metadata(&path).expect("it was there");
+            assert_eq!(found.mode() & 0o777, mode, "umask {umask}: {}", path.display());
         }
     }
 }
