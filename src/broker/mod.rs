@@ -284,7 +284,7 @@ impl Broker {
         match self.speaker(session) {
             Ok(Speaker::User) if cli => Ok(()),
             _ => Err(Refusal::new(RefusalCode::NeedsHuman, format!("only a person may {what}"))
-                .hint("ask your user to run the command in a terminal of their own")),
+                .hint("ask your user to run the command in a terminal of their own, one that registered no name")),
         }
     }
 
