@@ -394,6 +394,16 @@ async fn what_cannot_run_is_told() {
 }
 
 #[test]
+fn files_of_passwords_are_secrets_wherever_they_stand() {
+    let policy = FilePolicy::default();
+    let denied = |path: &str| policy.deny.iter().any(|glob| glob.covers(Path::new(path), None));
+    for path in ["/etc/shadow", "/etc/shadow-", "/etc/gshadow", "/h/.cargo/credentials", "/h/.vault-token"] {
+        assert!(denied(path), "{path}");
+    }
+    assert!(!denied("/etc/hostname") && !denied("/w/shadow.css") && !denied("/w/credentials.rs"));
+}
+
+#[test]
 fn the_mode_decides_who_is_asked() {
     let verdict = |mode, text: &str| {
         let allow = vec![ArgvPrefix::try_from(vec!["git".to_owned(), "log".to_owned()]).unwrap()];
