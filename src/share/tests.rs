@@ -385,7 +385,8 @@ async fn what_cannot_run_is_told() {
     };
     let missing = refusal("no-such-program --x", &world.here).await;
     assert_eq!(missing.code, RefusalCode::InvalidArgument);
-    assert!(missing.message.contains("`no-such-program`"));
+    assert!(missing.message.contains("`no-such-program`") && missing.hint.contains("name and path"));
+    assert!(refusal("'ls | wc'", &world.here).await.hint.contains("sh -c"));
     assert!(refusal("./plain.txt", &world.here).await.message.contains("ermission denied"));
     let nowhere = Here { cwd: world.here.cwd.join("gone"), home: None };
     assert_eq!(refusal("echo hi", &nowhere).await.code, RefusalCode::Unreadable);
