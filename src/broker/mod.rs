@@ -283,8 +283,9 @@ impl Broker {
         let cli = self.presence.sessions.get(&session).is_some_and(|s| s.hello.role == Role::Cli);
         match self.speaker(session) {
             Ok(Speaker::User) if cli => Ok(()),
-            _ => Err(Refusal::new(RefusalCode::NeedsHuman, format!("only a person may {what}"))
-                .hint("ask your user to run the command in a terminal of their own")),
+            _ => Err(Refusal::new(RefusalCode::NeedsHuman, format!("only a person may {what}")).hint(
+                "ask your user to run the command in a terminal of their own, one that registered no name",
+            )),
         }
     }
 

@@ -186,17 +186,19 @@ impl Broker {
     }
 
     fn check_sizes(&self, content: &Body, summary: Option<&str>, data: Option<&Data>) -> Result<(), Refusal> {
+        let elsewhere = "send it in parts, or put it into a file and say where it is";
+        let shorter = "shorten it, or leave it out: without one, the message's first sentences are shown";
         let sizes = [
-            ("content", content.0.len(), self.limits.content_bytes),
-            ("summary", summary.map_or(0, str::len), self.limits.summary_bytes),
-            ("data", data.map_or(0, |d| d.get().len()), self.limits.data_bytes),
+            ("content", content.0.len(), self.limits.content_bytes, elsewhere),
+            ("summary", summary.map_or(0, str::len), self.limits.summary_bytes, shorter),
+            ("data", data.map_or(0, |d| d.get().len()), self.limits.data_bytes, elsewhere),
         ];
-        match sizes.iter().find(|(_, size, limit)| size > limit) {
-            Some((what, size, limit)) => Err(Refusal::new(
+        match sizes.iter().find(|(_, size, limit, _)| size > limit) {
+            Some((what, size, limit, hint)) => Err(Refusal::new(
                 RefusalCode::TooLarge,
                 format!("`{what}` has {size} bytes, the limit is {limit}"),
             )
-            .hint("send it in parts, or put it into a file and say where it is")),
+            .hint(*hint)),
             None => data.map_or(Ok(()), |data| self.check_structure(data)),
         }
     }

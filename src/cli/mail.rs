@@ -291,7 +291,8 @@ fn broadcasted(answer: &Broadcasted) -> String {
             let names: Vec<&str> = answer.delivered.iter().map(|name| name.as_str()).collect();
             format!("sent {id} to {}: {}\n", units::count(names.len() as u64, "agent"), names.join(", "))
         }
-        None => "nobody else is there, or was in the last day\n".to_owned(),
+        None if answer.refused.is_empty() => "nobody else is there, or was in the last day\n".to_owned(),
+        None => "nobody got it\n".to_owned(),
     };
     for refused in &answer.refused {
         let _ = writeln!(text, "not sent to {}: {}", refused.name, refused.code);
@@ -350,6 +351,9 @@ mod tests {
             r#"{"id":9,"delivered":["a","b"],"refused":[{"name":"c","code":"mailbox_full"}],"unread":0}"#,
         );
         assert_eq!(broadcasted(&answer.unwrap()), "sent 9 to 2 agents: a, b\nnot sent to c: mailbox_full\n");
+        let full = r#"{"delivered":[],"refused":[{"name":"c","code":"mailbox_full"}],"unread":0}"#;
+        let full = serde_json::from_str(full).unwrap();
+        assert_eq!(broadcasted(&full), "nobody got it\nnot sent to c: mailbox_full\n");
     }
 
     #[test]

@@ -118,6 +118,10 @@ fn renamed(answer: &Renamed, now: Timestamp) -> String {
     let seconds = answer.forward_until.since(now).as_millis().div_ceil(1000);
     let seconds = u64::try_from(seconds).unwrap_or(u64::MAX);
     let old = &answer.forwards_from;
+    if old.key() == answer.name.key() {
+        // Another spelling of the same name: nothing forwards, and nothing ends.
+        return format!("you are {}", answer.name);
+    }
     if seconds == 0 {
         return format!("you are {}; {old} is no longer yours", answer.name);
     }
@@ -172,6 +176,8 @@ mod tests {
         let answer = r#"{"name":"new","forwards_from":"old","forward_until":"2026-11-21T23:27:08.007Z"}"#;
         let expected = "you are new; old forwards to you for 2 h";
         assert_eq!(renamed(&serde_json::from_str(answer).unwrap(), NOW), expected);
+        let respelt = answer.replace("\"new\"", "\"OLD\"");
+        assert_eq!(renamed(&serde_json::from_str(&respelt).unwrap(), NOW), "you are OLD");
     }
 
     #[test]

@@ -136,8 +136,12 @@ impl Command {
         let program = &self.argv[0];
         match error.kind() {
             io::ErrorKind::NotFound => {
-                Refusal::invalid_argument(format!("there is no program `{program}` to run"))
-                    .hint("check its name and path; shell built-ins such as cd or export are no programs")
+                let hint = if program.contains(char::is_whitespace) {
+                    "give the program and each of its arguments by itself, not in one pair of quotes; for a shell: sh -c '…'"
+                } else {
+                    "check its name and path; shell built-ins such as cd or export are no programs"
+                };
+                Refusal::invalid_argument(format!("there is no program `{program}` to run")).hint(hint)
             }
             _ => Refusal::invalid_argument(format!("`{program}` cannot be run: {error}")),
         }

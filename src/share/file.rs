@@ -161,8 +161,14 @@ fn regular(found: &Metadata, path: &Path) -> Result<(), Refusal> {
 }
 
 fn unreadable(path: &Path, error: io::Error) -> Refusal {
-    Refusal::new(RefusalCode::Unreadable, format!("{} cannot be read: {error}", path.display()))
-        .hint("relative paths begin at the folder that this agent was started in")
+    let refusal =
+        Refusal::new(RefusalCode::Unreadable, format!("{} cannot be read: {error}", path.display()));
+    match error.kind() {
+        io::ErrorKind::NotFound => {
+            refusal.hint("relative paths begin at the folder that ipcd was started in")
+        }
+        _ => refusal,
+    }
 }
 
 fn changed(path: &Path) -> Refusal {

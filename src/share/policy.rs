@@ -9,7 +9,7 @@ use super::glob::Glob;
 
 /// Paths that hold secrets by convention. `**/id_*` would also cover ordinary sources, and a key
 /// under another name is found by its content.
-pub const DENIED_PATHS: [&str; 36] = [
+pub const DENIED_PATHS: [&str; 40] = [
     "**/.ssh/**",
     "**/.gnupg/**",
     "**/.aws/**",
@@ -24,7 +24,9 @@ pub const DENIED_PATHS: [&str; 36] = [
     "**/.pgpass",
     "**/.git-credentials",
     "**/.git/config",
+    "**/.cargo/credentials",
     "**/.cargo/credentials.toml",
+    "**/.vault-token",
     "**/.env",
     "**/.env.*",
     "**/*.pem",
@@ -44,6 +46,8 @@ pub const DENIED_PATHS: [&str; 36] = [
     "~/.claude/**",
     "~/.codex/**",
     "~/.gemini/**",
+    "/etc/shadow*",
+    "/etc/gshadow*",
     "/proc/**",
     "/dev/**",
     "/sys/**",

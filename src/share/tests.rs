@@ -385,12 +385,23 @@ async fn what_cannot_run_is_told() {
     };
     let missing = refusal("no-such-program --x", &world.here).await;
     assert_eq!(missing.code, RefusalCode::InvalidArgument);
-    assert!(missing.message.contains("`no-such-program`"));
+    assert!(missing.message.contains("`no-such-program`") && missing.hint.contains("name and path"));
+    assert!(refusal("'ls | wc'", &world.here).await.hint.contains("sh -c"));
     assert!(refusal("./plain.txt", &world.here).await.message.contains("ermission denied"));
     let nowhere = Here { cwd: world.here.cwd.join("gone"), home: None };
     assert_eq!(refusal("echo hi", &nowhere).await.code, RefusalCode::Unreadable);
     assert_eq!(Command::parse("echo a | wc -l").unwrap_err().code, RefusalCode::ShellSyntax);
     assert_eq!(Command::parse(&"x".repeat(40_000)).unwrap_err().code, RefusalCode::TooLarge);
+}
+
+#[test]
+fn files_of_passwords_are_secrets_wherever_they_stand() {
+    let policy = FilePolicy::default();
+    let denied = |path: &str| policy.deny.iter().any(|glob| glob.covers(Path::new(path), None));
+    for path in ["/etc/shadow", "/etc/shadow-", "/etc/gshadow", "/h/.cargo/credentials", "/h/.vault-token"] {
+        assert!(denied(path), "{path}");
+    }
+    assert!(!denied("/etc/hostname") && !denied("/w/shadow.css") && !denied("/w/credentials.rs"));
 }
 
 #[test]

@@ -36,6 +36,10 @@ impl TransportError {
     /// What to do about it; empty if that is plain from the error.
     pub fn hint(&self) -> String {
         match self {
+            TransportError::Io { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
+                "another user owns it, or a sandbox is in the way; IPCD_HOME=DIR uses another place"
+                    .to_owned()
+            }
             TransportError::Io { .. } => String::new(),
             TransportError::Unsafe { cure, .. } => cure.clone(),
             TransportError::PathTooLong { .. } => "set IPCD_HOME to a shorter path".to_owned(),
@@ -63,5 +67,17 @@ impl TransportError {
             Some(cause) => format!("{self}: {cause}"),
             None => self.to_string(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_closed_door_is_told_from_a_failure_of_the_system() {
+        let error = |kind: io::ErrorKind| TransportError::io("connect to", Path::new("/x"), kind.into());
+        assert!(error(io::ErrorKind::PermissionDenied).hint().contains("IPCD_HOME"));
+        assert_eq!(error(io::ErrorKind::StorageFull).hint(), "");
     }
 }

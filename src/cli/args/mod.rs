@@ -5,6 +5,8 @@ mod help;
 #[cfg(test)]
 mod tests;
 
+use std::num::NonZeroUsize;
+
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::protocol::message::{Data, MessageId};
@@ -118,7 +120,7 @@ pub struct SendArgs {
     #[arg(long, value_name = "ID", value_parser = message_id)]
     pub reply_to: Option<MessageId>,
     /// Make it a dead letter when nobody reads it in time
-    #[arg(long, value_name = "SECONDS")]
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     pub ttl: Option<u64>,
 }
 
@@ -158,7 +160,7 @@ pub struct CheckArgs {
     #[arg(long, conflicts_with_all = ["peek", "id", "limit"])]
     pub follow: bool,
     /// At most so many messages
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub limit: Option<usize>,
     /// One message alone and whole, whether it was read or not
     #[arg(long, value_name = "ID", value_parser = message_id, conflicts_with = "limit")]
@@ -176,7 +178,7 @@ pub struct WaitArgs {
     #[arg(long, value_name = "SECONDS")]
     pub timeout: Option<u64>,
     /// At most so many messages
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub limit: Option<usize>,
 }
 
@@ -325,6 +327,10 @@ pub enum HookClient {
     Copilot,
     Cursor,
     Gemini,
+}
+
+fn at_least_one(text: &str) -> Result<usize, String> {
+    text.parse::<NonZeroUsize>().map(NonZeroUsize::get).map_err(|e| e.to_string())
 }
 
 fn message_id(text: &str) -> Result<MessageId, String> {
