@@ -277,6 +277,9 @@ impl Driver {
                 self.rejoin_until = None;
                 self.socket_watch = None;
             }
+            // It ends, and hangs up in a moment; the next one gets the call.
+            Said::Answer(CallId::Number(id), Err(refusal))
+                if refusal.code == RefusalCode::Retry && self.pending.put_off(id) => {}
             Said::Answer(CallId::Number(id), outcome) => {
                 self.delay = Duration::ZERO;
                 if let Some(caller) = self.pending.answered(id) {

@@ -234,6 +234,7 @@ fn everything_is_the_owner_s_alone_under_any_umask() {
         let mut reader = world.agent("later");
         reader.ok("check", json!({}));
         reader.ok("check", json!({}));
+        until("the history is written", || world.state().join("history").exists());
         for (path, mode) in [
             ("run", 0o700),
             ("run/ipcd.sock", 0o600),
