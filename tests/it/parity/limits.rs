@@ -141,6 +141,7 @@ fn row_56_retention() {
     let late = churn(&world, &mut alice, &mut bob, 900);
     assert!(late <= early.max(4 << 20), "the store holds what waits, not what was read: {early}, {late}");
     until("the history is written, after the answers", || {
+        bob.ok("check", json!({}));
         world.run(&["log", "--limit", "5000", "--json"]).out.lines().count() == 1_200
     });
     assert!(!old.exists(), "a day beyond the history time is gone");
