@@ -277,8 +277,9 @@ impl Driver {
                 self.rejoin_until = None;
                 self.socket_watch = None;
             }
-            // The daemon ends, and with it this connection: the call goes to the next one.
-            Said::Answer(CallId::Number(_), Err(refusal)) if refusal.code == RefusalCode::Retry => {}
+            // It ends, and hangs up in a moment; the next one gets the call.
+            Said::Answer(CallId::Number(id), Err(refusal))
+                if refusal.code == RefusalCode::Retry && self.pending.put_off(id) => {}
             Said::Answer(CallId::Number(id), outcome) => {
                 self.delay = Duration::ZERO;
                 if let Some(caller) = self.pending.answered(id) {

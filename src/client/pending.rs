@@ -24,6 +24,8 @@ struct Call<C> {
     /// To be repeated on a new connection.
     repeat: bool,
     losses: u32,
+    /// The daemon ends in order and said so: its loss is none of this call's doing.
+    excused: bool,
     /// Without a daemon until then, it is given up. `None`: there is a daemon.
     deadline: Option<Instant>,
 }
@@ -46,7 +48,7 @@ impl<C> Pending<C> {
     /// connection.
     pub fn add(&mut self, id: i64, line: Bytes, caller: C, repeat: bool, now: Instant) {
         let deadline = (!self.reached).then(|| now + self.patience);
-        self.unsent.insert(id, Call { line, caller, repeat, losses: 0, deadline });
+        self.unsent.insert(id, Call { line, caller, repeat, losses: 0, excused: false, deadline });
     }
 
     /// The line to send next, if one may be sent now. It counts as sent.
@@ -63,6 +65,16 @@ impl<C> Pending<C> {
     /// Whoever waits for the call that was answered.
     pub fn answered(&mut self, id: i64) -> Option<C> {
         self.sent.remove(&id).map(|call| call.caller)
+    }
+
+    /// The daemon asks for this call to be repeated, for it ends. True if it will be: on the next
+    /// connection, as if there had been no answer.
+    pub fn put_off(&mut self, id: i64) -> bool {
+        let call = self.sent.get_mut(&id).filter(|call| call.repeat);
+        call.is_some_and(|call| {
+            call.excused = true;
+            true
+        })
     }
 
     /// Nobody waits for this call any more. True if the daemon has to be told: it goes on counting as
@@ -89,7 +101,7 @@ impl<C> Pending<C> {
         let mut hopeless = Vec::new();
         for (id, mut call) in std::mem::take(&mut self.sent) {
             // A daemon that never answered at all says nothing about the call.
-            call.losses += u32::from(reached);
+            call.losses += u32::from(reached && !std::mem::take(&mut call.excused));
             if call.repeat && call.losses < LOSSES_MAX {
                 self.unsent.insert(id, call);
             } else if call.repeat {
@@ -218,6 +230,23 @@ mod tests {
         pending.reached();
         assert_eq!(pending.lost(now), [1]);
         assert!(pending.is_empty());
+    }
+
+    #[test]
+    fn a_call_that_is_put_off_is_repeated_however_often() {
+        let now = Instant::now();
+        let mut pending = pending(1, now);
+        assert!(!pending.put_off(1), "not sent yet");
+        for _ in 0..2 * LOSSES_MAX {
+            assert_eq!(send_all(&mut pending), ["1"]);
+            pending.reached();
+            assert!(pending.put_off(1));
+            assert_eq!(pending.next_line(), None, "not to the daemon that ends");
+            assert!(pending.lost(now).is_empty());
+        }
+        send_all(&mut pending);
+        pending.cancelled(1);
+        assert!(!pending.put_off(1), "nobody wants it any more");
     }
 
     #[test]

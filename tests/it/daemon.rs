@@ -232,8 +232,10 @@ fn everything_is_the_owner_s_alone_under_any_umask() {
         let said = ended(spawn(shell));
         assert_eq!(said.code, 0, "umask {umask}: {said:?}");
         let mut reader = world.agent("later");
-        reader.ok("check", json!({}));
-        reader.ok("check", json!({}));
+        until("it is read, and in the history", || {
+            reader.ok("check", json!({}));
+            world.state().join("history").exists()
+        });
         for (path, mode) in [
             ("run", 0o700),
             ("run/ipcd.sock", 0o600),
