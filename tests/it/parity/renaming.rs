@@ -99,7 +99,7 @@ fn row_27_one_rename_an_hour() {
 
 #[test]
 fn row_27_the_cooldown_ends_and_is_configurable() {
-    let world = World::with_config("[limits]\nrename_cooldown_s = 1.5\n");
+    let world = World::with_config("[limits]\nrename_cooldown_s = 3\n");
     let mut bob = world.agent("bob");
     // A refused rename costs nothing.
     assert_eq!(bob.refused("rename", json!({"new_id": "bad name!"})), "invalid_name");
