@@ -184,10 +184,7 @@ fn body(words: &[String], input: impl Read, input_is_terminal: bool) -> Result<B
         _ => false,
     };
     if !piped {
-        if words.is_empty() {
-            return Err(Failure::usage("no text", "give the words of the message, or pipe them in"));
-        }
-        return Ok(Body(words.join(" ").into()));
+        return text(words.join(" "));
     }
     let mut bytes = Vec::new();
     // One byte more than any daemon takes tells too much from just enough.
@@ -201,10 +198,18 @@ fn body(words: &[String], input: impl Read, input_is_terminal: bool) -> Result<B
             .hint("write it to a file, and send the file's path")
             .into());
     }
-    let text = String::from_utf8(bytes).map_err(|_| {
+    let piped = String::from_utf8(bytes).map_err(|_| {
         Refusal::invalid_argument("what came on stdin is not UTF-8 text")
             .hint("`ipcd share file PATH TO` sends a file of any kind")
     })?;
+    text(piped)
+}
+
+/// Nothing at all is not what anybody means to say: a pipe was empty, a variable was not set.
+fn text(text: String) -> Result<Body, Failure> {
+    if text.is_empty() {
+        return Err(Failure::usage("no text", "give the words of the message, or pipe them in"));
+    }
     Ok(Body(text.into()))
 }
 
@@ -366,6 +371,9 @@ mod tests {
         assert_eq!(content(&words("-"), b"x\n", true).unwrap(), "x\n");
         assert_eq!(content(&[], "ä\0".as_bytes(), false).unwrap(), "ä\0");
         assert_eq!(content(&[], b"x", true).unwrap_err().exit_code(), ExitCode::Usage);
+        for (words, input) in [(&[][..], &b""[..]), (&words("-"), b""), (&words(""), b"x")] {
+            assert_eq!(content(words, input, false).unwrap_err().exit_code(), ExitCode::Usage, "{words:?}");
+        }
         assert_eq!(content(&[], b"\xff", false).unwrap_err().exit_code(), ExitCode::Refused);
     }
 }

@@ -73,6 +73,7 @@ pub enum Verb {
     /// Take a name away from whoever holds it; its mail stays. For people
     #[command(after_help = "Example:\n  ipcd release webapp")]
     Release {
+        /// As `ipcd list` shows it
         name: String,
     },
     #[command(subcommand)]
@@ -101,6 +102,7 @@ pub enum Verb {
     /// Print the completion script of a shell
     #[command(after_help = help::COMPLETIONS)]
     Completions {
+        /// Whose script
         shell: clap_complete::Shell,
     },
 }
@@ -189,6 +191,7 @@ pub enum ShareVerb {
     /// Send what is in a file: regular, at most 1 MiB, no known kind of secret
     #[command(after_help = "Example:\n  ipcd share file target/report.html reviewer")]
     File {
+        /// The file, in this folder or anywhere
         path: std::path::PathBuf,
         /// Recipient, or several with commas between
         to: String,
@@ -262,6 +265,7 @@ pub enum DeadVerb {
     List,
     /// Show one whole
     Show {
+        /// Number of the message
         #[arg(value_parser = message_id)]
         id: MessageId,
     },
@@ -275,6 +279,7 @@ pub enum DeadVerb {
 #[derive(Args, Debug)]
 #[group(required = true, multiple = false)]
 pub struct Which {
+    /// Numbers of messages
     #[arg(value_name = "ID", value_parser = message_id)]
     pub ids: Vec<MessageId>,
     /// All of them

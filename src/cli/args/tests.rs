@@ -20,6 +20,20 @@ fn every_verb_has_help_of_its_own() {
 }
 
 #[test]
+fn every_argument_says_what_it_is() {
+    fn check(command: &clap::Command) {
+        for argument in command.get_arguments().filter(|argument| !argument.is_hide_set()) {
+            let named = format!("{} {}", command.get_name(), argument.get_id());
+            assert!(argument.get_help().is_some(), "{named}");
+        }
+        command.get_subcommands().for_each(check);
+    }
+    let mut command = Cli::command();
+    command.build();
+    check(&command);
+}
+
+#[test]
 fn a_message_may_hold_flags_of_its_own_after_the_dashes() {
     let cli = parse(&["send", "a,b", "--summary", "s", "--json", "--", "--locked", "is", "broken"]).unwrap();
     let Verb::Send(send) = cli.verb else { panic!() };
