@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 use tokio_util::sync::CancellationToken;
 
-use super::backend::Answer;
+use super::backend::{Answer, Later};
 use super::consent::Consents;
 use super::session::Session;
 use super::share::Sharing;
@@ -48,7 +48,7 @@ impl Call {
 
     /// [`Call::ask`] for what needs no name.
     pub async fn ask_unnamed(&self, request: Request) -> Result<Value, Refusal> {
-        to_value(self.until(request, self.context.ct.cancelled()).await)
+        to_value(self.until(request, self.context.ct.cancelled(), drop).await)
     }
 
     /// Reads mail. What is handed out is in the ledger before this returns; a wait ends with the input,
@@ -58,18 +58,11 @@ impl Call {
         let leases = !check.peek && check.id.is_none();
         let wait = Duration::from_millis(check.wait_ms);
         let began = Instant::now();
-        let over = async {
-            tokio::select! {
-                () = self.context.ct.cancelled() => {}
-                () = self.session.ended().cancelled(), if !wait.is_zero() => {}
-            }
-        };
-        let answer = match self.with_progress(wait, self.until(Request::Check(check.clone()), over)).await {
+        let answer = match self.with_progress(wait, self.waited(&check, leases)).await {
             Err(refusal) if refusal.code == RefusalCode::NotRegistered && self.session.unnamed() => {
                 self.session.named().await?;
                 // It waited for nothing yet; a second wait would be one that the client does not expect.
-                let at_once = Check { wait_ms: 0, ..check };
-                self.until(Request::Check(at_once), self.context.ct.cancelled()).await
+                self.look(Check { wait_ms: 0, ..check }, leases).await
             }
             answer => answer,
         };
@@ -83,9 +76,44 @@ impl Call {
         Ok(answer)
     }
 
+    /// A look whose wait goes on, once, when the daemon ends under it: it was restarted, or replaced by a
+    /// newer one. Twice in a row is not a restart.
+    async fn waited(&self, check: &Check, leases: bool) -> Answer {
+        let began = Instant::now();
+        match self.look(check.clone(), leases).await {
+            Err(refusal) if refusal.code == RefusalCode::Retry && check.wait_ms > 0 => {
+                let waited = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+                let wait_ms = check.wait_ms.saturating_sub(waited);
+                self.look(Check { wait_ms, ..check.clone() }, leases).await
+            }
+            answer => answer,
+        }
+    }
+
+    /// One `check`, and no more.
+    async fn look(&self, check: Check, leases: bool) -> Answer {
+        let over = async {
+            tokio::select! {
+                () = self.context.ct.cancelled() => {}
+                () = self.session.ended().cancelled(), if check.wait_ms > 0 => {}
+            }
+        };
+        let late = |answer| {
+            if leases {
+                self.give_back(answer);
+            }
+        };
+        self.until(Request::Check(check.clone()), over, late).await
+    }
+
     /// Stops `request` when `over` ends first. Its answer is still waited for, so that mail that was on
-    /// its way is known about.
-    async fn until(&self, request: Request, over: impl Future<Output = ()>) -> Answer {
+    /// its way is known about; one that takes too long is left to `late`.
+    async fn until(
+        &self,
+        request: Request,
+        over: impl Future<Output = ()>,
+        late: impl FnOnce(Later<Answer>),
+    ) -> Answer {
         let stop = CancellationToken::new();
         let mut answer = self.session.call(request, stop.clone());
         tokio::select! {
@@ -93,10 +121,23 @@ impl Call {
             answer = &mut answer => return answer,
             () = over => stop.cancel(),
         }
-        match tokio::time::timeout(STOP_GRACE, answer).await {
+        match tokio::time::timeout(STOP_GRACE, &mut answer).await {
             Ok(answer) => answer,
-            Err(_) => Err(super::backend::cancelled()),
+            Err(_) => {
+                late(answer);
+                Err(super::backend::cancelled())
+            }
         }
+    }
+
+    /// Gives mail back that comes when nobody hears of it any more: it would stay with us, unread.
+    fn give_back(&self, late: Later<Answer>) {
+        let (session, id) = (Arc::clone(&self.session), self.context.id.clone());
+        tokio::spawn(async move {
+            if let Ok(answer) = to_value(late.await) {
+                session.leased(&id, ids(&answer));
+            }
+        });
     }
 
     /// Tells the client that the work goes on, if it asked to be told and `wait` is long enough.

@@ -26,7 +26,8 @@ impl fmt::Display for MessageId {
 #[serde(transparent)]
 pub struct Body(pub Arc<str>);
 
-/// The `data` of a message: JSON that the daemon carries as it was written and never looks into.
+/// The `data` of a message: JSON that the daemon carries as it was written. What a caller may put there
+/// is decided in [`data`](super::data).
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Data(pub Arc<RawValue>);

@@ -10,6 +10,7 @@
 //!   refused with `invalid_name` on that call and not with a decoding error.
 //! - Fields are added as optional ones; none is renamed or removed without a new [`PROTOCOL`].
 
+pub mod data;
 pub mod event;
 pub mod hello;
 pub mod message;

@@ -34,7 +34,7 @@ pub struct Send {
     pub content: Body,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub summary: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "super::data::from_caller")]
     pub data: Option<Data>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reply_to: Option<MessageId>,
@@ -56,7 +56,7 @@ pub struct Broadcast {
     pub content: Body,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub summary: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "super::data::from_caller")]
     pub data: Option<Data>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
@@ -237,10 +237,13 @@ mod tests {
 
     #[test]
     fn wrong_calls_are_refused_by_name() {
+        let deep = format!(r#"{{"content":"a","data":{}0{}}}"#, "[".repeat(200), "]".repeat(200));
         for (method, params, said) in [
             ("send", "{}", "missing field `content`"),
             ("send", r#"{"content":"a","to":7}"#, "invalid type"),
             ("send", r#"{"content":"a","too":[]}"#, "unknown field `too`"),
+            ("send", &deep, "nested deeper"),
+            ("broadcast", &deep, "nested deeper"),
             ("check", r#"{"wait_ms":-1}"#, "`check`"),
             ("check", r#"{"peek":true,"peek":false}"#, "duplicate field `peek`"),
             ("nothing\n", "{}", "no method"),

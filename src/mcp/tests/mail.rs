@@ -68,6 +68,41 @@ async fn a_cancel_before_the_flush_gives_the_mail_back_and_one_after_it_does_not
 }
 
 #[tokio::test]
+async fn mail_that_a_slow_daemon_hands_to_a_cancelled_call_is_given_back() {
+    // Longer than a cancelled call waits for what was on its way.
+    let late = Duration::from_millis(600);
+    let script = move |r: &Request| matches!(r, Request::Check(_)).then(|| Reply::Late(late, with_mail(1)));
+    let mut client = Client::ready(script).await;
+    client.start_call(1, "check", json!({})).await;
+    client.daemon.logged(|log| matches!(log.last(), Some(Seen::Call(Request::Check(_))))).await;
+    client.cancel(1).await;
+    let back = client.daemon.logged(|log| matches!(log.last(), Some(Seen::Post(_)))).await;
+    assert_eq!(back.last().unwrap().word(), r#"post nack {"ids":[1]}"#);
+    client.finish().await;
+}
+
+#[tokio::test]
+async fn a_wait_goes_on_under_the_next_daemon_for_what_is_left_of_it() {
+    let asked = Mutex::new(0);
+    let mut client = Client::ready(move |request| {
+        let Request::Check(_) = request else { return None };
+        let mut asked = asked.lock().unwrap();
+        *asked += 1;
+        Some(if *asked % 3 == 0 { mail(7) } else { refusal(RefusalCode::Retry, "the daemon ends") })
+    })
+    .await;
+    // Twice in a row is not a restart, and what does not wait has waited for a daemon already.
+    assert_eq!(client.call(1, "check", json!({"wait_seconds": 5})).await["error"]["code"], "retry");
+    assert_eq!(client.call(2, "check", json!({})).await["messages"][0]["id"], 7);
+    assert_eq!(client.call(3, "check", json!({})).await["error"]["code"], "retry");
+    let answer = client.call(4, "check", json!({"wait_seconds": 5})).await;
+    assert_eq!(answer["messages"][0]["id"], 7);
+    let Request::Check(check) = client.daemon.last() else { panic!() };
+    assert!((1..=5000).contains(&check.wait_ms), "{}", check.wait_ms);
+    client.finish().await;
+}
+
+#[tokio::test]
 async fn looking_takes_nothing() {
     let mut client = Client::ready(|r| matches!(r, Request::Check(_)).then(|| mail(5))).await;
     client.call(1, "check", json!({"peek": true})).await;

@@ -37,6 +37,8 @@ enum Reply {
     Now(Answer),
     /// Answers when the call is stopped.
     Never,
+    /// Answers so long after the call is stopped.
+    Late(Duration, Answer),
     Panic,
 }
 
@@ -153,6 +155,12 @@ impl Backend for Dialled {
                     daemon.note(Seen::Stopped(method));
                     Err(cancelled())
                 }
+                Reply::Late(delay, answer) => {
+                    stop.cancelled().await;
+                    daemon.note(Seen::Stopped(method));
+                    tokio::time::sleep(delay).await;
+                    answer
+                }
                 Reply::Panic => panic!("the test's own panic"),
             }
         })
@@ -202,8 +210,12 @@ fn refusal(code: RefusalCode, message: &str) -> Reply {
 
 /// One message, as a check answers it.
 fn mail(id: u64) -> Reply {
+    Reply::Now(with_mail(id))
+}
+
+fn with_mail(id: u64) -> Answer {
     let message = json!({"id": id, "from": "bob", "content": "hi", "sender": {"verified": "full"}});
-    Reply::Now(answer(json!({"messages": [message], "remaining": 0, "waited_seconds": 0.0, "unread": 1})))
+    answer(json!({"messages": [message], "remaining": 0, "waited_seconds": 0.0, "unread": 1}))
 }
 
 /// A client and the front end that serves it.
