@@ -21,8 +21,6 @@ pub struct Limits {
     pub summary_bytes: usize,
     /// Bytes of `data`: one file of 1 MiB in base64 and its description fit.
     pub data_bytes: usize,
-    /// Levels of nesting in `data`: many parsers stop at 128, of which answers take some.
-    pub data_levels: usize,
     /// Bytes of a sender's key.
     pub key_bytes: usize,
     /// Recipients of one call: more is a broadcast.
@@ -80,7 +78,6 @@ impl Default for Limits {
             content_bytes: 1 << 20,
             summary_bytes: 500,
             data_bytes: 3 << 19,
-            data_levels: 64,
             key_bytes: 128,
             recipients: 64,
             rename_cooldown: HOUR,

@@ -199,22 +199,7 @@ impl Broker {
                 format!("`{what}` has {size} bytes, the limit is {limit}"),
             )
             .hint(*hint)),
-            None => data.map_or(Ok(()), |data| self.check_structure(data)),
-        }
-    }
-
-    /// One message that its reader cannot parse would take the rest of a page with it.
-    fn check_structure(&self, data: &Data) -> Result<(), Refusal> {
-        let limit = self.limits.data_levels;
-        match data.levels() {
-            None => Err(Refusal::invalid_argument("`data` has a string with half of a surrogate pair")
-                .hint("write the character whole, or leave it out")),
-            Some(levels) if levels > limit => Err(Refusal::new(
-                RefusalCode::TooLarge,
-                format!("`data` is nested {levels} levels deep, the limit is {limit}"),
-            )
-            .hint("send it as a string, or put it into a file and say where it is")),
-            Some(_) => Ok(()),
+            None => Ok(()),
         }
     }
 

@@ -33,10 +33,7 @@ fn fit(json: &str) -> Result<(), String> {
             b']' | b'}' => depth = depth.saturating_sub(1),
             b'"' => {
                 let end = string_end(bytes, at);
-                let is_key = bytes[end..].trim_ascii_start().first() == Some(&b':');
-                if is_key && is_private(&json[at..end]) {
-                    return Err(format!("`data` has a key that begins with `{PRIVATE_KEYS}`"));
-                }
+                check_string(&json[at..end], bytes[end..].trim_ascii_start().first() == Some(&b':'))?;
                 at = end;
                 continue;
             }
@@ -63,10 +60,19 @@ fn string_end(json: &[u8], start: usize) -> usize {
     }
 }
 
-fn is_private(key: &str) -> bool {
-    // A dollar has two spellings; only then is the key worth decoding.
-    (key.starts_with("\"$") || key.starts_with("\"\\u0024"))
-        && serde_json::from_str::<String>(key).is_ok_and(|key| key.starts_with(PRIVATE_KEYS))
+/// `string` with its quotes. Escapes can hide what parsers stumble over; without them there is nothing
+/// to decode.
+fn check_string(string: &str, is_key: bool) -> Result<(), String> {
+    if !string.contains("\\u") && !(is_key && string.starts_with("\"$")) {
+        return Ok(());
+    }
+    let Ok(text) = serde_json::from_str::<String>(string) else {
+        return Err("`data` has a string with half of a surrogate pair".to_owned());
+    };
+    if is_key && text.starts_with(PRIVATE_KEYS) {
+        return Err(format!("`data` has a key that begins with `{PRIVATE_KEYS}`"));
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -86,6 +92,9 @@ mod tests {
             (r#"{"a":[{"$serde_json::private::Number":"x"}]}"#.to_owned(), "a key that begins"),
             (r#"{"\u0024serde_json::private::RawValue" : "["}"#.to_owned(), "a key that begins"),
             (r#"{"$serde_json\u003a:private::Number":"x"}"#.to_owned(), "a key that begins"),
+            (r#"["\ud83d"]"#.to_owned(), "half of a surrogate pair"),
+            (r#"["\ud83d\u0041"]"#.to_owned(), "half of a surrogate pair"),
+            (r#"{"\uDE00":[[]]}"#.to_owned(), "half of a surrogate pair"),
         ] {
             assert!(fit(&json).unwrap_err().contains(said), "{json}");
         }
@@ -98,6 +107,7 @@ mod tests {
             format!("[{}]", "[],{},".repeat(500) + "0"),
             r#"{"a":"[[[{{{\\\"[","$serde":1,"b":["$serde_json::private::Number",-0.10e400]}"#.to_owned(),
             r#""\\""#.to_owned(),
+            r#"["\ud83d\ude00", "\u00e9[", "\\ud800"]"#.to_owned(),
             "null".to_owned(),
         ] {
             fit(&json).unwrap();

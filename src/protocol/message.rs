@@ -36,45 +36,6 @@ impl Data {
     pub fn get(&self) -> &str {
         self.0.get()
     }
-
-    /// How deep its arrays and objects are nested; `None`: some string has half of a surrogate pair, so
-    /// that it stands for no text. Both get past whoever carries JSON, and end whoever reads it.
-    pub fn levels(&self) -> Option<usize> {
-        let mut rest = self.get().as_bytes();
-        let (mut level, mut deepest, mut in_string) = (0usize, 0, false);
-        while let [byte, tail @ ..] = rest {
-            rest = tail;
-            match byte {
-                b'"' => in_string = !in_string,
-                b'\\' => rest = after_escape(rest)?,
-                b'[' | b'{' if !in_string => {
-                    level += 1;
-                    deepest = deepest.max(level);
-                }
-                b']' | b'}' if !in_string => level = level.saturating_sub(1),
-                _ => {}
-            }
-        }
-        Some(deepest)
-    }
-}
-
-/// What follows an escape whose backslash is gone; `None`: it is half of a surrogate pair.
-fn after_escape(text: &[u8]) -> Option<&[u8]> {
-    let unit = |text: &[u8]| {
-        let digits = text.strip_prefix(b"u")?.get(..4)?;
-        u16::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
-    };
-    let rest = text.get(1..)?;
-    match unit(text) {
-        None => Some(rest),
-        Some(0xd800..=0xdbff) => {
-            let second = rest.get(4..)?.strip_prefix(b"\\")?;
-            matches!(unit(second)?, 0xdc00..=0xdfff).then(|| second.get(5..))?
-        }
-        Some(0xdc00..=0xdfff) => None,
-        Some(_) => rest.get(4..),
-    }
 }
 
 impl PartialEq for Data {
@@ -182,29 +143,4 @@ pub enum WholeFormat {
     Text,
     /// `{"content":…,"data":…}`.
     Json,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn levels_are_those_of_the_structure_and_half_a_pair_is_none() {
-        for (json, levels) in [
-            ("1", Some(0)),
-            ("[]", Some(1)),
-            (r#"{"a":[{}],"b":[]}"#, Some(3)),
-            (r#"["[[[", "\"[[", "\\"]"#, Some(1)),
-            (r#"["\ud83d\ude00", "\u00e9[", "\\ud800"]"#, Some(1)),
-            (r#"["\ud83d"]"#, None),
-            (r#"["\ud83d\u0041"]"#, None),
-            (r#"["\ud83d\n"]"#, None),
-            (r#"{"\uDE00":[[]]}"#, None),
-        ] {
-            let raw = RawValue::from_string(json.to_owned()).unwrap();
-            assert_eq!(Data(Arc::from(raw)).levels(), levels, "{json}");
-            let is_text = serde_json::from_str::<serde_json::Value>(json).is_ok();
-            assert_eq!(is_text, levels.is_some(), "{json}");
-        }
-    }
 }
