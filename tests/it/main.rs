@@ -6,6 +6,7 @@
 mod activation;
 mod agent;
 mod daemon;
+mod disk;
 mod layering;
 mod machine;
 mod parity;

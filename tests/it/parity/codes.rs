@@ -144,9 +144,7 @@ fn row_53_codes_of_the_way_to_the_daemon() {
     let _daemon = world.daemon();
     let (mut one, _) = when_there_is_room(&world, 1);
     assert_eq!(failed(&world.run(&["--no-spawn", "list", "--json"])), "busy");
-    let waiting = json!({"jsonrpc": "2.0", "id": 7, "method": "register", "params": {"name": "one"}});
-    one.say(&waiting.to_string());
-    one.hear();
+    assert!(one.call(7, "register", json!({"name": "one"}))["result"].is_object());
     one.say(r#"{"jsonrpc":"2.0","id":8,"method":"check","params":{"wait_ms":60000}}"#);
     one.say(r#"{"jsonrpc":"2.0","method":"cancel","params":{"id":8}}"#);
     let answer: Value = serde_json::from_str(&one.hear().expect("an answer")).unwrap();

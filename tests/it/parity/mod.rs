@@ -6,4 +6,5 @@ mod codes;
 mod command_line;
 mod daemon;
 mod limits;
+mod load;
 mod sharing;
