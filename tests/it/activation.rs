@@ -27,7 +27,7 @@ impl Manager {
             return None;
         }
         let run = world.folder("run");
-        std::fs::set_permissions(run, std::fs::Permissions::from_mode(0o700)).unwrap();
+        std::fs::set_permissions(run, std::fs::Permissions::from_mode(0o700)).expect("ours");
         let mut command = Command::new("sh");
         command.args(["-c", "umask 077; exec \"$@\"", "sh", MANAGER, "-l"]).arg(world.socket());
         command.arg(format!("--fdname={name}")).args(arguments);
@@ -38,14 +38,17 @@ impl Manager {
         command.args([env!("CARGO_BIN_EXE_ipcd"), "daemon"]).env_clear().envs(world.environment());
         command.env("NOTIFY_SOCKET", world.home().join("notify"));
         let err = world.home().join("manager.err");
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(std::fs::File::create(&err).unwrap());
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(std::fs::File::create(&err).expect("a file"));
         let child = command.spawn().expect("it runs");
         until("the manager listens", || world.socket().exists());
         Some(Manager { child, err })
     }
 
     fn pid(&self) -> i32 {
-        i32::try_from(self.child.id()).unwrap()
+        i32::try_from(self.child.id()).expect("a pid")
     }
 
     fn said(&self) -> String {

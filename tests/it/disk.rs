@@ -39,7 +39,7 @@ fn fill(world: &World) -> (Vec<u64>, String) {
             return (stored, code);
         }
         assert_eq!(said.json()["stored"], true);
-        stored.push(said.json()["id"].as_u64().unwrap());
+        stored.push(said.json()["id"].as_u64().expect("an id"));
         assert!(number < 2_000, "no limit was met");
     }
 }

@@ -25,7 +25,8 @@ fn read(reader: &mut Agent, count: usize) -> Vec<(u64, String)> {
         let answer = reader.ok("check", json!({"wait_seconds": 5}));
         let messages = answer["messages"].as_array().expect("messages").clone();
         assert!(!messages.is_empty(), "{} of {count} came", read.len());
-        let pair = |m: &Value| (m["id"].as_u64().unwrap(), m["content"].as_str().unwrap().to_owned());
+        let pair =
+            |m: &Value| (m["id"].as_u64().expect("an id"), m["content"].as_str().expect("small").to_owned());
         read.extend(messages.iter().map(pair));
     }
     read
