@@ -42,9 +42,10 @@ impl Manager {
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(std::fs::File::create(&err).expect("a file"));
-        let child = command.spawn().expect("it runs");
-        until("the manager listens", || world.socket().exists());
-        Some(Manager { child, err })
+        let manager = Manager { child: command.spawn().expect("it runs"), err };
+        // A connection would be the first already: it says itself when it listens.
+        until("the manager listens", || manager.said().contains("Listening on"));
+        Some(manager)
     }
 
     fn pid(&self) -> i32 {

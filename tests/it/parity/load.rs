@@ -10,6 +10,7 @@ use crate::agent::Agent;
 use crate::world::{World, runs};
 
 /// For people who run the tests by hand.
+#[expect(clippy::print_stdout, reason = "a figure is what such a test is run for")]
 fn figure(name: &str, text: &str) {
     println!("{name}: {text}");
 }
