@@ -63,7 +63,8 @@ fn string_end(json: &[u8], start: usize) -> usize {
 /// `string` with its quotes. Escapes can hide what parsers stumble over; without them there is nothing
 /// to decode.
 fn check_string(string: &str, is_key: bool) -> Result<(), String> {
-    if !string.contains("\\u") && !(is_key && string.starts_with("\"$")) {
+    let plain = !string.contains("\\u");
+    if plain && !(is_key && string.starts_with("\"$")) {
         return Ok(());
     }
     let Ok(text) = serde_json::from_str::<String>(string) else {

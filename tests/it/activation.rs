@@ -5,7 +5,6 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
 
 use serde_json::json;
 
@@ -28,7 +27,7 @@ impl Manager {
             return None;
         }
         let run = world.folder("run");
-        std::fs::set_permissions(run, std::fs::Permissions::from_mode(0o700)).unwrap();
+        std::fs::set_permissions(run, std::fs::Permissions::from_mode(0o700)).expect("ours");
         let mut command = Command::new("sh");
         command.args(["-c", "umask 077; exec \"$@\"", "sh", MANAGER, "-l"]).arg(world.socket());
         command.arg(format!("--fdname={name}")).args(arguments);
@@ -39,14 +38,18 @@ impl Manager {
         command.args([env!("CARGO_BIN_EXE_ipcd"), "daemon"]).env_clear().envs(world.environment());
         command.env("NOTIFY_SOCKET", world.home().join("notify"));
         let err = world.home().join("manager.err");
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(std::fs::File::create(&err).unwrap());
-        let child = command.spawn().expect("it runs");
-        until("the manager listens", || world.socket().exists());
-        Some(Manager { child, err })
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(std::fs::File::create(&err).expect("a file"));
+        let manager = Manager { child: command.spawn().expect("it runs"), err };
+        // A connection would be the first already: it says itself when it listens.
+        until("the manager listens", || manager.said().contains("Listening on"));
+        Some(manager)
     }
 
     fn pid(&self) -> i32 {
-        i32::try_from(self.child.id()).unwrap()
+        i32::try_from(self.child.id()).expect("a pid")
     }
 
     fn said(&self) -> String {
@@ -115,37 +118,37 @@ fn notify_socket(path: &Path) -> UnixDatagram {
 }
 
 #[test]
-fn the_manager_is_told_and_nothing_of_it_is_handed_on() {
+fn the_manager_is_told_of_the_begin_and_the_end() {
     let world = World::new();
     let notify = notify_socket(&world.home().join("notify"));
     let passed = ["-E", "NOTIFY_SOCKET"];
     let Some(manager) = Manager::start(&world, "ipcd", &passed) else { return };
     let mut alice = world.agent("alice");
     hears(&notify, "READY=1");
-    // The kernel shows what a process was started with; what it has now shows in its children. The daemon
-    // has none, so a front end that it could have started is asked for another way: it starts nothing.
-    assert!(variables(manager.pid()).iter().any(|v| v.starts_with("LISTEN_FDS=")), "it was handed a socket");
-    let children = std::fs::read_to_string(format!("/proc/{0}/task/{0}/children", manager.pid()));
-    assert_eq!(children.unwrap_or_default().trim(), "");
-    assert!(!alice.shell("list").err.contains("LISTEN_"));
+    let handed = variables(manager.pid());
+    assert!(handed.iter().any(|v| v.starts_with("LISTEN_FDS=")), "it was handed a socket: {handed:?}");
+    alice.ok("send", json!({"to_id": "alice", "content": "x"}));
     kill(manager.pid(), "TERM");
     hears(&notify, "STOPPING=1");
     until("it ends", || !runs(manager.pid()));
 }
 
 #[test]
-fn a_command_that_is_handed_a_socket_does_not_hand_it_on() {
+fn what_a_manager_says_to_one_process_reaches_none_of_its_children() {
     let world = World::new();
-    // A program run by a manager, which starts a daemon of its own: that one must not take the
-    // variables for its own.
-    let mut command = world.command(&["list"]);
+    let mut command = world.command(&["share", "command", "user", "--", "env"]);
     command.env("LISTEN_PID", "1").env("LISTEN_FDS", "1").env("LISTEN_FDNAMES", "ipcd");
-    command.env("NOTIFY_SOCKET", world.home().join("nowhere"));
+    command.env("NOTIFY_SOCKET", world.home().join("nowhere")).env("KEPT", "yes");
     assert!(command.output().expect("it runs").status.success());
-    let handed = variables(world.daemon_pid());
-    let strays: Vec<&String> =
-        handed.iter().filter(|v| v.starts_with("LISTEN_") || v.starts_with("NOTIFY_")).collect();
-    assert_eq!(strays, Vec::<&String>::new());
+    let ours = |variables: Vec<String>| -> Vec<String> {
+        let said =
+            |v: &String| v.starts_with("LISTEN_") || v.starts_with("NOTIFY_") || v.starts_with("KEPT=");
+        variables.into_iter().filter(said).collect()
+    };
+    let shared = world.json(&["check"])["messages"][0]["data"]["stdout"].clone();
+    let lines = shared.as_str().expect("the environment").lines().map(str::to_owned);
+    assert_eq!(ours(lines.collect()), ["KEPT=yes"], "a command that it runs");
+    assert_eq!(ours(variables(world.daemon_pid())), Vec::<String>::new(), "a daemon that it starts");
     assert_eq!(world.json(&["status"])["daemon"]["activated"], false);
 }
 
@@ -174,6 +177,5 @@ fn a_daemon_of_a_client_gives_way_to_the_manager_s() {
     assert_eq!(status["daemon"]["pid"], manager.pid());
     assert!(!runs(old), "the store has one owner");
     assert_eq!(alice.ok("check", json!({}))["messages"][0]["content"], "kept");
-    std::thread::sleep(Duration::from_millis(10));
     assert_eq!(world.daemons(), [manager.pid()]);
 }

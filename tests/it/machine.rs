@@ -3,10 +3,10 @@
 
 use std::io::Write;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use crate::world::{World, runs};
+use crate::world::{Said, World, runs};
 
 /// Says that a part of a test did not happen here, past the test runner's capture, and counts it.
 pub fn skip(what: &str, why: &str) {
@@ -28,6 +28,17 @@ pub fn is_root() -> bool {
 pub fn there_is(program: &str) -> bool {
     let run = Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
     run.is_ok()
+}
+
+/// Starts a command and does not wait for its end.
+pub fn spawn(mut command: Command) -> Child {
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.spawn().expect("the program runs")
+}
+
+/// What such a command printed, once it has ended.
+pub fn ended(child: Child) -> Said {
+    Said::of(child.wait_with_output().expect("it ends"))
 }
 
 impl World {

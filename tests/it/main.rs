@@ -7,6 +7,7 @@ mod activation;
 mod agent;
 mod bad_input;
 mod daemon;
+mod disk;
 mod layering;
 mod machine;
 mod parity;

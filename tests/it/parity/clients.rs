@@ -38,7 +38,12 @@ fn row_45_auto_process() {
 fn descriptions(agent: &mut Agent) -> BTreeMap<String, String> {
     let listed = agent.request("tools/list", json!({}));
     let text = |tool: &Value, key: &str| tool[key].as_str().unwrap_or_default().to_owned();
-    listed["tools"].as_array().unwrap().iter().map(|t| (text(t, "name"), text(t, "description"))).collect()
+    listed["tools"]
+        .as_array()
+        .expect("tools")
+        .iter()
+        .map(|t| (text(t, "name"), text(t, "description")))
+        .collect()
 }
 
 #[test]

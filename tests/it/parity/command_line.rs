@@ -1,10 +1,11 @@
 //! Rows 44 and 46 to 49: what agents' shells and people's scripts call.
 
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use serde_json::{Value, json};
 
 use crate::agent::Agent;
+use crate::machine::{ended, spawn};
 use crate::world::{Said, World, until};
 
 fn state(agent: &mut Agent) -> Value {
@@ -109,12 +110,8 @@ fn script(world: &World, name: &str, text: &str) -> std::process::Child {
     let file = world.file(name, text);
     let mut shell = Command::new("sh");
     shell.arg(file).env_clear().envs(world.environment()).env("IPCD", env!("CARGO_BIN_EXE_ipcd"));
-    shell.current_dir(world.home()).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    shell.spawn().expect("sh runs")
-}
-
-fn ended(shell: std::process::Child) -> Said {
-    Said::of(shell.wait_with_output().expect("sh ends"))
+    shell.current_dir(world.home());
+    spawn(shell)
 }
 
 #[test]

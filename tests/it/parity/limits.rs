@@ -127,7 +127,7 @@ fn churn(world: &World, alice: &mut Agent, bob: &mut Agent, messages: usize) -> 
 
 fn days(world: &World) -> Vec<String> {
     let entries = std::fs::read_dir(world.state().join("history")).into_iter().flatten();
-    entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+    entries.map(|entry| entry.expect("an entry").file_name().into_string().expect("a day")).collect()
 }
 
 #[test]
