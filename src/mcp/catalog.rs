@@ -284,7 +284,8 @@ pub const TOOLS: [Definition; 13] = [
         title: "Automatic checking",
         description: "Read all messages when an automatic check is due; handle each as your user told you. \
             auto_check turns these checks on (\"start auto checking 5\", every `minutes`), \
-            off (\"stop auto checking\") or tells the state (\"is auto checking on?\").",
+            off (\"stop auto checking\") or tells the state (\"is auto checking on?\"); \
+            they come only where your user has put ipcd's hooks into the client.",
         fields: &[
             may("auto_check", Kind::Choice(&["start", "stop", "status"]), "instead of reading"),
             may("minutes", Kind::Whole(1, 60), "with start; default 5"),
