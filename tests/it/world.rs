@@ -159,6 +159,16 @@ impl Daemon {
     pub fn pid(&self) -> i32 {
         i32::try_from(self.child.id()).expect("a pid")
     }
+
+    /// How it ended, which must be soon.
+    pub fn ends(mut self) -> i32 {
+        let mut status = None;
+        until("the daemon ends", || {
+            status = self.child.try_wait().expect("a child");
+            status.is_some()
+        });
+        status.and_then(|s| s.code()).unwrap_or(-1)
+    }
 }
 
 impl Drop for Daemon {

@@ -9,15 +9,12 @@ mod command_line;
 mod daemon;
 mod large;
 mod limits;
-<<<<<<< HEAD
+mod load;
 mod mail;
 mod names;
 mod reading;
 mod renaming;
 mod settling;
-=======
-mod load;
->>>>>>> rows2
 mod sharing;
 
 use std::time::{Duration, SystemTime};
