@@ -44,7 +44,12 @@ impl Broker {
             return Err(Refusal::new(RefusalCode::NameReserved, format!("nobody can be called `{name}`"))
                 .hint("choose another name"));
         }
-        let found = self.resolve(&name.key());
+        let (name, found) = match self.resolve(&name.key()) {
+            Some(row) if self.renamed_meanwhile(row, &claimant) => {
+                (self.name_of(row.mailbox), Some(NameRow { forward_until: None, ..row }))
+            }
+            found => (name, found),
+        };
         let current_auto = claimant.current.and_then(|m| self.holder_of(m)).is_some_and(|h| h.auto);
         let (mailbox, last) = match found {
             // Its own name again; an old one of its that forwards is as good as free.
@@ -58,6 +63,9 @@ impl Broker {
         let mailbox = self.settle_claim(&claimant, &name, mailbox, current_auto)?;
         let auto = auto && self.holder_of(mailbox).is_none_or(|h| h.auto);
         self.take(&claimant, &name, mailbox, auto);
+        if r.name.as_ref().is_some_and(|asked| *asked != name.as_str()) {
+            self.tell_name(mailbox);
+        }
         let held = self.take_held(session, mailbox, &r.held);
         Ok(Response::Registered(Registered {
             name: self.name_of(mailbox),
@@ -150,6 +158,16 @@ impl Broker {
             let mut names = (1..).map(|number| Name::from_folder(folder, number));
             names.find(free).expect("some number is free: the names in use are finite")
         })
+    }
+
+    /// A process that is back on a new connection asks for the old name of its own mailbox: the rename
+    /// was stored, and the connection ended before its front end heard of it.
+    fn renamed_meanwhile(&self, row: NameRow, claimant: &Claimant) -> bool {
+        let held = self.holder_of(row.mailbox).and_then(|h| h.process.as_ref());
+        claimant.current.is_none()
+            && row.forward_until.is_some()
+            && held.is_some()
+            && held == claimant.process.as_ref()
     }
 
     /// Whether a name that points at another's mailbox can be taken; says who held it last.

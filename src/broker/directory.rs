@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::mutation::{Holder, MailboxId, MailboxRow, Mutation, NameRow};
 use super::quota::wait_words;
 use super::{Broker, Effect, SessionId};
-use crate::protocol::event::Event;
+use crate::protocol::event::{Event, NewName};
 use crate::protocol::name::{Name, NameKey};
 use crate::protocol::refusal::{Refusal, RefusalCode};
 use crate::protocol::request::{Release, Rename};
@@ -46,7 +46,18 @@ impl Broker {
             h.used = true;
         });
         self.notify_all(mailbox, &format!("📝 {old} renamed to {new}"));
+        if self.presence.holder(mailbox) != Some(session) {
+            self.tell_name(mailbox);
+        }
         Ok(Response::Renamed(Renamed { name: new, forwards_from: old, forward_until: until }))
+    }
+
+    /// Tells the front end that holds `mailbox` its name: it claims it from the next daemon.
+    pub(super) fn tell_name(&mut self, mailbox: MailboxId) {
+        if let Some(session) = self.presence.holder(mailbox) {
+            let event = Event::Renamed(NewName { name: self.name_of(mailbox) });
+            self.step.effects.push(Effect::Push { session, event });
+        }
     }
 
     /// A person takes a name from whoever holds it.

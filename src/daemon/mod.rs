@@ -21,6 +21,7 @@ use anyhow::Context;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use archive::Archive;
 use clock::Clock;
@@ -113,6 +114,7 @@ async fn start_and_serve(options: Options) -> anyhow::Result<()> {
         notices,
         notifier: inherited.notifier,
         sessions: JoinSet::new(),
+        ending: CancellationToken::new(),
         sessions_max: config.sessions,
         idle_exit: config.daemon.idle_exit.filter(|_| detached || activated),
         ownership,
@@ -179,6 +181,8 @@ struct Service {
     notices: UnboundedReceiver<Notice>,
     notifier: Notifier,
     sessions: JoinSet<()>,
+    /// Ends the waiting for those who have not said hello.
+    ending: CancellationToken,
     sessions_max: usize,
     /// `None`: it stays until it is stopped.
     idle_exit: Option<Duration>,
@@ -243,7 +247,7 @@ impl Service {
         }
         self.next_session += 1;
         let session = SessionId(self.next_session);
-        self.sessions.spawn(session::serve(stream, session, self.engine.clone()));
+        self.sessions.spawn(session::serve(stream, session, self.engine.clone(), self.ending.clone()));
     }
 
     /// Ends in order: no more connections, answers to what was read, a last commit.
@@ -262,6 +266,7 @@ impl Service {
                 break;
             }
         }
+        self.ending.cancel();
         drain(&mut self.sessions).await;
         end
     }
@@ -270,6 +275,7 @@ impl Service {
         self.notifier.stopping();
         self.ownership.unbind();
         drop(self.listener);
+        self.ending.cancel();
         drain(&mut self.sessions).await;
         Err(error.into())
     }

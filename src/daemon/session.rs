@@ -3,13 +3,14 @@
 //! Calls are handed to the engine in the order in which they were read; answers leave in the order in
 //! which the engine gives them. Nothing a peer sends, or fails to read, holds up another session.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::io::{AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
 
 use super::engine::{Command, EngineHandle, Outgoing};
 use crate::broker::{Input, SessionId};
@@ -38,15 +39,17 @@ const COMPLAINTS_MAX: usize = 256;
 /// Most bytes that are put together for one write.
 const WRITE_BYTES: usize = 256 << 10;
 
-/// Serves one connection until it ends. The peer's user was checked before.
-pub async fn serve(stream: Stream, session: SessionId, engine: EngineHandle) {
+/// Serves one connection until it ends. The peer's user was checked before. Whoever has not said hello
+/// when the daemon ends is not waited for.
+pub async fn serve(stream: Stream, session: SessionId, engine: EngineHandle, ending: CancellationToken) {
     let peer = process::of_peer(&stream).map(peer_facts).unwrap_or_default();
     let (read, mut write) = tokio::io::split(stream);
     let mut lines = LineReader::new(read, LINE_BYTES_MAX);
-    let hello = match timeout(HELLO_WITHIN, greet(&mut lines, &mut write)).await {
-        Ok(Some(hello)) => hello,
-        Ok(None) => return,
-        Err(_) => {
+    let greeting = timeout(HELLO_WITHIN, greet(&mut lines, &mut write));
+    let hello = match ending.run_until_cancelled(greeting).await {
+        Some(Ok(Some(hello))) => hello,
+        Some(Ok(None)) | None => return,
+        Some(Err(_)) => {
             tracing::info!(session = session.0, "no hello in time");
             return;
         }
@@ -80,7 +83,8 @@ struct InFlight(Arc<Mutex<Owed>>);
 
 #[derive(Debug, Default)]
 struct Owed {
-    calls: BTreeSet<CallId>,
+    /// Each with whether its peer gave up on it.
+    calls: BTreeMap<CallId, bool>,
     complaints: usize,
 }
 
@@ -95,11 +99,18 @@ impl InFlight {
             )
             .hint("wait for an answer first"));
         }
-        if !calls.insert(call.clone()) {
+        if calls.contains_key(call) {
             return Err(Refusal::invalid_argument("a call with this id is in flight")
                 .hint("give each call an id of its own"));
         }
+        calls.insert(call.clone(), false);
         Ok(())
+    }
+
+    /// Whether the engine has to be told that the peer gave up on `call`: once, and only while the call
+    /// is in flight. So the engine's queue has a bound, whatever a peer sends while a commit runs.
+    fn give_up(&self, call: &CallId) -> bool {
+        self.lock().calls.get_mut(call).is_some_and(|given_up| !std::mem::replace(given_up, true))
     }
 
     fn end(&self, call: &CallId) {
@@ -129,7 +140,10 @@ async fn greet(lines: &mut LineReader<ReadHalf<Stream>>, write: &mut WriteHalf<S
     loop {
         let line = match lines.next().await {
             Ok(Some(Line::Whole(line))) => line,
-            Ok(Some(Line::Oversized { .. })) => return None,
+            Ok(Some(Line::Oversized { bytes })) => {
+                write.write_all(&too_long(bytes)).await.ok()?;
+                continue;
+            }
             Ok(None) | Err(_) => return None,
         };
         let answer = match Incoming::parse(&line) {
@@ -161,6 +175,13 @@ async fn greet(lines: &mut LineReader<ReadHalf<Stream>>, write: &mut WriteHalf<S
     }
 }
 
+/// The answer to a line that was skipped.
+fn too_long(bytes: u64) -> Vec<u8> {
+    let message = format!("a line of {bytes} bytes, the limit is {LINE_BYTES_MAX}");
+    let error = (&Refusal::new(RefusalCode::TooLarge, message)).into();
+    wire::complaint_line(&wire::Unreadable { id: None, error })
+}
+
 fn parse_hello(params: &str) -> Result<(Hello, Welcome), Refusal> {
     let hello: Hello = serde_json::from_str(params)
         .map_err(|e| Refusal::invalid_argument(format!("bad parameters for `hello`: {e}")))?;
@@ -187,12 +208,7 @@ impl Reader {
         loop {
             let heard = match lines.next().await {
                 Ok(Some(Line::Whole(line))) => self.take(&line),
-                Ok(Some(Line::Oversized { bytes })) => {
-                    let message = format!("a line of {bytes} bytes, the limit is {LINE_BYTES_MAX}");
-                    let refusal = Refusal::new(RefusalCode::TooLarge, message);
-                    let error = (&refusal).into();
-                    self.say(wire::complaint_line(&wire::Unreadable { id: None, error }))
-                }
+                Ok(Some(Line::Oversized { bytes })) => self.say(too_long(bytes)),
                 Ok(None) => return,
                 Err(error) => {
                     tracing::debug!(session = self.session.0, %error, "reading");
@@ -232,7 +248,7 @@ impl Reader {
 
     fn notification(&mut self, method: &str, params: Option<&serde_json::value::RawValue>) -> bool {
         match method {
-            "cancel" => match wire::cancelled_call(params) {
+            "cancel" => match wire::cancelled_call(params).filter(|call| self.in_flight.give_up(call)) {
                 Some(call) => {
                     let session = self.session;
                     self.engine.tell(Command::Input(Input::Cancelled { session, call }))
@@ -304,5 +320,22 @@ fn peer_facts(facts: ProcessFacts) -> Peer {
         cwd: facts.cwd,
         sandboxed: facts.sandboxed,
         interactive: facts.interactive,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_engine_hears_once_that_a_call_in_flight_is_given_up() {
+        let (in_flight, call) = (InFlight::default(), CallId::Number(1));
+        assert!(!in_flight.give_up(&call), "no such call");
+        in_flight.begin(&call).unwrap();
+        assert_eq!([in_flight.give_up(&call), in_flight.give_up(&call)], [true, false]);
+        in_flight.end(&call);
+        assert!(!in_flight.give_up(&call), "answered");
+        in_flight.begin(&call).unwrap();
+        assert!(in_flight.give_up(&call), "another call by the same id");
     }
 }

@@ -326,7 +326,7 @@ fn resume(book: &Mutex<Book>) -> Option<Register> {
     Some(Register { name: Some(named.name.clone()), auto: named.auto, held: book.ledger.held() })
 }
 
-/// Listens for a person who takes the name away.
+/// Listens for a person who takes the name away, and for whoever changes it.
 async fn heed(
     mut events: tokio::sync::broadcast::Receiver<Event>,
     book: Arc<Mutex<Book>>,
@@ -338,6 +338,9 @@ async fn heed(
             () = ended.cancelled() => return,
         };
         match event {
+            Ok(Event::Renamed(new)) => {
+                lock(&book).name = Some(Named { name: new.name.to_string(), auto: false });
+            }
             Ok(Event::Released) => {
                 let mut book = lock(&book);
                 book.name = None;

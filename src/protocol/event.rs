@@ -3,11 +3,15 @@
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use super::name::Name;
+
 /// A push. It carries nothing that a peer controls.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
     /// Mail came for this session's instance, or was read.
     Mail(MailWaiting),
+    /// This session's instance has another name now, and this session did not ask for it.
+    Renamed(NewName),
     /// This session lost its name to a person's `ipcd release`.
     Released,
     /// The daemon ends; what is unanswered may be repeated on a new connection.
@@ -19,10 +23,16 @@ pub struct MailWaiting {
     pub unread: u64,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NewName {
+    pub name: Name,
+}
+
 impl Event {
     pub fn method(&self) -> &'static str {
         match self {
             Event::Mail(_) => "mail",
+            Event::Renamed(_) => "renamed",
             Event::Released => "released",
             Event::Closing => "closing",
         }
@@ -32,6 +42,7 @@ impl Event {
     pub fn decode(method: &str, params: Option<&RawValue>) -> Option<Event> {
         match method {
             "mail" => serde_json::from_str(params?.get()).ok().map(Event::Mail),
+            "renamed" => serde_json::from_str(params?.get()).ok().map(Event::Renamed),
             "released" => Some(Event::Released),
             "closing" => Some(Event::Closing),
             _ => None,

@@ -222,6 +222,7 @@ pub fn complaint_line(unreadable: &Unreadable) -> Vec<u8> {
 pub fn push_line(event: &Event) -> Vec<u8> {
     match event {
         Event::Mail(mail) => notification_line(event.method(), mail),
+        Event::Renamed(new) => notification_line(event.method(), new),
         Event::Released | Event::Closing => notification_line(event.method(), &super::request::Nothing {}),
     }
 }

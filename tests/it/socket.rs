@@ -2,10 +2,11 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::world::{SOON, World};
+use crate::world::{SOON, World, kill};
 
 pub struct Socket {
     stream: UnixStream,
@@ -71,4 +72,27 @@ fn a_client_that_says_no_more_still_hears_its_answers() {
     let answer: Value = serde_json::from_str(&client.hear().expect("an answer")).expect("JSON");
     assert_eq!(answer["result"]["stored"], json!(true), "{answer}");
     assert_eq!(client.hear(), None);
+}
+
+#[test]
+fn who_says_no_hello_does_not_hold_up_the_end() {
+    let world = World::new();
+    let daemon = world.daemon();
+    let mut silent = world.connect();
+    let begun = Instant::now();
+    kill(daemon.pid(), "TERM");
+    assert_eq!(daemon.ends(), 0);
+    assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
+    assert_eq!(silent.hear(), None);
+}
+
+#[test]
+fn a_line_that_is_too_long_is_answered_before_hello_too() {
+    let world = World::new();
+    let _daemon = world.daemon();
+    let mut client = world.connect();
+    client.say(&"x".repeat(8 * 1024 * 1024 + 1));
+    assert!(client.hear().expect("an answer").contains("too_large"));
+    let hello = json!({"protocol": {"min": 1, "max": 1}, "role": "mcp", "client": "test/1"});
+    assert_eq!(client.call(0, "hello", hello)["result"]["protocol"], 1);
 }

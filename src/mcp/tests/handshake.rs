@@ -1,7 +1,9 @@
 //! Both eras of the protocol, and what the session makes of them.
 
 use super::*;
+use crate::protocol::event::NewName;
 use crate::protocol::hello::Role;
+use crate::protocol::name::Name;
 use crate::protocol::request::Register;
 
 /// What each request carries from 2026-07-28 on.
@@ -145,6 +147,17 @@ async fn a_reconnect_resumes_the_name_and_claims_what_is_held() {
     let register = resume().unwrap();
     assert_eq!((register.name.as_deref(), register.auto), (Some("bob"), false));
     assert_eq!(register.held, [], "settled by the call after it, and the daemon knows");
+
+    // A command below the agent renames it.
+    let new = Event::Renamed(NewName { name: Name::parse("carol").unwrap() });
+    client.daemon.events.send(new).unwrap();
+    timeout(DEADLINE, async {
+        while resume().unwrap().name.as_deref() != Some("carol") {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await
+    .expect("the new name is claimed from the next daemon");
 
     client.daemon.events.send(Event::Released).unwrap();
     timeout(DEADLINE, async {
