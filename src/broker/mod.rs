@@ -267,7 +267,7 @@ impl Broker {
         let speaker = self.speaker(session)?;
         let name = self.presence.name(&self.state, speaker);
         if let Some(claim) = claim
-            && Name::parse(claim)?.key() != name.key()
+            && !self.is_name_of(&Name::parse(claim)?, &name, speaker)
         {
             return Err(Refusal::new(RefusalCode::NotOwner, format!("you are `{name}`, not `{claim}`"))
                 .hint("leave that parameter out, or give your own name"));
@@ -276,6 +276,17 @@ impl Broker {
             Speaker::Instance(mailbox) => Ok(mailbox),
             Speaker::User => Ok(self.user_mailbox()),
         }
+    }
+
+    /// Its name, or an old one of its that still forwards: habits outlive a rename.
+    fn is_name_of(&self, claim: &Name, name: &Name, speaker: Speaker) -> bool {
+        let forwards = || match speaker {
+            Speaker::Instance(mailbox) => {
+                self.resolve(&claim.key()).is_some_and(|row| row.mailbox == mailbox)
+            }
+            Speaker::User => false,
+        };
+        claim.key() == name.key() || forwards()
     }
 
     /// Refused below an agent: only a person may `what`.

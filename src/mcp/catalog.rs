@@ -98,8 +98,8 @@ impl Toolset {
 }
 
 impl Definition {
-    /// The tool as the SDK lists it.
-    pub fn listed(&self) -> Tool {
+    /// The tool as the SDK lists it. `unasked`: the user lets commands run without being asked.
+    pub fn listed(&self, unasked: bool) -> Tool {
         let Hints { read_only, destructive, idempotent } = self.hints;
         let annotations = ToolAnnotations::new()
             .read_only(read_only)
@@ -113,7 +113,7 @@ impl Definition {
         if self.always {
             meta.insert("anthropic/alwaysLoad".to_owned(), Value::Bool(true));
         }
-        if destructive {
+        if destructive && !unasked {
             meta.insert("anthropic/requiresUserInteraction".to_owned(), Value::Bool(true));
         }
         if meta.is_empty() { tool } else { tool.with_meta(meta) }
@@ -373,7 +373,7 @@ mod tests {
     #[test]
     fn schemas_are_what_every_client_can_read() {
         for tool in &TOOLS {
-            let listed = serde_json::to_value(tool.listed()).unwrap();
+            let listed = serde_json::to_value(tool.listed(false)).unwrap();
             let text = listed["inputSchema"].to_string();
             for unwanted in ["null", "$schema", "\"format\"", "\"title\""] {
                 assert!(!text.contains(unwanted), "{}: {unwanted}", tool.name);

@@ -31,6 +31,7 @@ use super::tools;
 use crate::protocol::refusal::{Refusal, RefusalCode};
 use crate::protocol::request::{Check, Nothing, Request};
 use crate::protocol::response::Failure;
+use crate::share::policy::CommandMode;
 
 /// Tool calls at once: as many as the daemon takes from one session.
 const CALLS_MAX: usize = 64;
@@ -127,6 +128,11 @@ impl Server {
         }
     }
 
+    /// Whether the user lets commands run without being asked: then clients need not ask either.
+    fn unasked(&self) -> bool {
+        self.sharing.commands.mode == CommandMode::Allow
+    }
+
     fn call(&self, request: &mut CallToolRequestParams, context: RequestContext<RoleServer>) -> Call {
         self.session.start(|| program(context.client_info(), &context.meta));
         Call {
@@ -189,15 +195,16 @@ impl ServerHandler for Server {
         _request: Option<PaginatedRequestParams>,
         _context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
-        let mut result =
-            ListToolsResult::with_all_items(self.toolset.tools().map(|tool| tool.listed()).collect());
+        let mut result = ListToolsResult::with_all_items(
+            self.toolset.tools().map(|tool| tool.listed(self.unasked())).collect(),
+        );
         result.ttl_ms = Some(LISTS_FRESH_MS);
         result.cache_scope = Some(CacheScope::Private);
         Ok(result)
     }
 
     fn get_tool(&self, name: &str) -> Option<Tool> {
-        self.toolset.find(name).map(|tool| tool.listed())
+        self.toolset.find(name).map(|tool| tool.listed(self.unasked()))
     }
 
     async fn call_tool(

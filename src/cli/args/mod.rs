@@ -21,7 +21,6 @@ use crate::protocol::message::{Data, MessageId};
         and are told when mail waits. A daemon is started when it is needed; nothing leaves this machine.",
     after_help = help::EXIT_CODES,
     arg_required_else_help = true,
-    disable_help_subcommand = true,
     max_term_width = 100
 )]
 pub struct Cli {

@@ -36,7 +36,8 @@ fn row_25_rename_oneself() {
     );
     bob.ok("broadcast", json!({"content": "to the others"}));
     assert!(drain(&mut bob).is_empty(), "its own broadcasts and notices are not for it");
-    assert_eq!(bob.refused("check", json!({"instance_id": "bob"})), "not_owner");
+    bob.ok("check", json!({"instance_id": "bob"}));
+    assert_eq!(alice.refused("check", json!({"instance_id": "bob"})), "not_owner", "it is bob's old name");
     assert_eq!(alice.refused("rename", json!({"new_id": "bobby"})), "name_taken");
     for bad in ["bad name!", "", "n\n"] {
         assert_eq!(alice.refused("rename", json!({"new_id": bad})), "invalid_name");
