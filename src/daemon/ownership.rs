@@ -37,7 +37,8 @@ pub enum Claim {
 
 /// The lock, held.
 pub struct Ownership {
-    lock: FileLock,
+    // Goes last, with the process or after the path: whoever gets it finds no path of ours.
+    _lock: FileLock,
     paths: Paths,
     /// The socket that we bound, by device and inode; `None` for an inherited one, whose path is its
     /// maker's.
@@ -79,7 +80,7 @@ impl Ownership {
         let note = Note { pid: std::process::id(), socket: paths.socket.clone() };
         lock.write_note(&note).map_err(super::refusal_of)?;
         let paths = paths.clone();
-        Ok(Claim::Ours(Box::new(Ownership { lock, paths, bound: None, spawn_lock: None })))
+        Ok(Claim::Ours(Box::new(Ownership { _lock: lock, paths, bound: None, spawn_lock: None })))
     }
 
     /// Listens at the path, after removing what an earlier daemon left there.
@@ -142,8 +143,6 @@ impl Ownership {
 impl Drop for Ownership {
     fn drop(&mut self) {
         self.unbind();
-        // The lock goes last, with the process or here: whoever gets it finds no path of ours.
-        let _ = &self.lock;
     }
 }
 

@@ -74,6 +74,7 @@ pub struct Options {
 pub async fn run(options: Options) -> anyhow::Result<()> {
     let ended = CancellationToken::new();
     tokio::spawn(end_on_signal(ended.clone()));
+    tokio::spawn(end_without_client(ended.clone()));
     let parts = Parts {
         naming: options.naming,
         tools: options.tools,
@@ -125,6 +126,12 @@ where
     ended.cancel();
     let _ = tokio::time::timeout(GOODBYE, session.close()).await;
     outcome
+}
+
+/// A client that died may have left the other end of our stdin to a process that lives on.
+async fn end_without_client(ended: CancellationToken) {
+    crate::transport::reader_of_stdout_gone().await;
+    ended.cancel();
 }
 
 /// A polite end is better than being killed: mail that was handed out goes back as unread.

@@ -35,7 +35,9 @@ mod wrapper;
 use unix as platform;
 
 pub use error::TransportError;
-pub use platform::{InheritedSocket, ask_to_end, detach, remove_stale_socket, socket_identity};
+pub use platform::{
+    InheritedSocket, ask_to_end, detach, reader_of_stdout_gone, remove_stale_socket, socket_identity,
+};
 
 /// A connection. `tokio::io::split` makes two halves of it; the connection ends when both are gone.
 /// Flushing and half-closing do nothing: no protocol can be built on them.

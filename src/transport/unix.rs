@@ -89,6 +89,26 @@ pub fn detach() {
     nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o077));
 }
 
+/// Waits until nobody reads our stdout any more, also while nothing is written to it. It never comes
+/// back where that cannot be told, as with a file.
+pub async fn reader_of_stdout_gone() {
+    use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+    let (gone, told) = tokio::sync::oneshot::channel();
+    // A thread: the runtime's own way would have to watch for more than the end.
+    let watch = std::thread::Builder::new().name("stdout".to_owned()).spawn(move || {
+        let stdout = io::stdout();
+        let mut watched = [PollFd::new(stdout.as_fd(), PollFlags::empty())];
+        while let Err(nix::errno::Errno::EINTR) = poll(&mut watched, PollTimeout::NONE) {}
+        let seen = watched[0].revents().unwrap_or(PollFlags::empty());
+        if seen.intersects(PollFlags::POLLERR | PollFlags::POLLHUP) {
+            let _ = gone.send(());
+        }
+    });
+    if watch.is_err() || told.await.is_err() {
+        std::future::pending().await
+    }
+}
+
 /// Asks the daemon `pid` to end in order, if that process is a daemon of the same program as this one.
 /// For whoever waits for its lock: a note may be left from an earlier holder, whose pid is another's by now.
 pub fn ask_to_end(pid: u32) {

@@ -272,3 +272,13 @@ impl Drop for Agent {
         let _ = self.child.wait();
     }
 }
+
+#[test]
+fn a_front_end_ends_with_the_reader_of_its_answers_even_if_its_input_stays_open() {
+    let world = World::new();
+    let mut server = world.command(&["mcp", "--name", "alice"]);
+    let mut server = server.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("it starts");
+    drop(server.stdout.take());
+    until("the end of the front end", || server.try_wait().expect("its state").is_some());
+    drop(server);
+}
