@@ -21,7 +21,7 @@ use super::ledger::{Ledger, Stamp};
 use super::stdio::Watch;
 use crate::protocol::PROTOCOL;
 use crate::protocol::event::Event;
-use crate::protocol::hello::{Hello, Role};
+use crate::protocol::hello::{Hello, Role, claim};
 use crate::protocol::message::MessageId;
 use crate::protocol::refusal::{Refusal, RefusalCode};
 use crate::protocol::request::{Leases, Register, Request};
@@ -29,9 +29,6 @@ use crate::protocol::response::{Registered, Renamed};
 
 /// How long a tool call waits for the session's name. A daemon that starts takes less than a second.
 const NAME_WAIT: Duration = Duration::from_secs(10);
-
-/// Longest text of a client about itself that is passed on, in characters.
-const CLAIM_CHARS_MAX: usize = 100;
 
 /// Environment variables in which clients tell their own session, with the clients' names.
 const SESSION_VARIABLES: [&str; 4] =
@@ -350,11 +347,6 @@ async fn heed(
             Err(RecvError::Closed) => return,
         }
     }
-}
-
-/// A client's text about itself, fit for a list that people read.
-fn claim(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).take(CLAIM_CHARS_MAX).collect()
 }
 
 fn lock(book: &Mutex<Book>) -> MutexGuard<'_, Book> {

@@ -1,8 +1,12 @@
 //! The first thing said on a connection: who calls, and in which version of the wire.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::refusal::{Refusal, RefusalCode};
+
+/// Longest text of a client about itself, in characters; the rest is cut off. It is stored with each name
+/// and stands in each list and message.
+pub const CLAIM_CHARS_MAX: usize = 100;
 
 /// Versions of the wire, both ends included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,17 +25,19 @@ pub enum Role {
     Cli,
 }
 
+/// Its texts are claims, and what is read of them is [fit to be shown](claim).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hello {
     pub protocol: VersionRange,
     pub role: Role,
     /// Program and version of the client itself: `ipcd/0.1.0`.
+    #[serde(deserialize_with = "claimed")]
     pub client: String,
-    /// The program that the client works for, as it names itself: `claude-code`. A claim.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// The program that the client works for, as it names itself: `claude-code`.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "perhaps_claimed")]
     pub program: Option<String>,
-    /// That program's own session, where it tells one. A claim.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// That program's own session, where it tells one.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "perhaps_claimed")]
     pub program_session: Option<String>,
     /// Which of several instances above a command it means.
     #[serde(default, rename = "as", skip_serializing_if = "Option::is_none")]
@@ -46,6 +52,19 @@ pub struct Welcome {
     pub server: String,
     /// Longest line that the daemon reads, in bytes.
     pub line_bytes: usize,
+}
+
+/// A client's text about itself, fit for a list that people read.
+pub fn claim(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).take(CLAIM_CHARS_MAX).collect()
+}
+
+fn claimed<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    String::deserialize(deserializer).map(|text| claim(&text))
+}
+
+fn perhaps_claimed<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    Option::<String>::deserialize(deserializer).map(|text| text.as_deref().map(claim))
 }
 
 impl VersionRange {
@@ -69,6 +88,19 @@ impl VersionRange {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_client_says_little_about_itself() {
+        let long = "\u{1b}é".repeat(3_000_000);
+        let hello = serde_json::json!({
+            "protocol": {"min": 1, "max": 1}, "role": "mcp",
+            "client": long, "program": long, "program_session": long,
+        });
+        let hello: Hello = serde_json::from_value(hello).unwrap();
+        let cut = "é".repeat(CLAIM_CHARS_MAX);
+        assert_eq!((hello.client, hello.program), (cut.clone(), Some(cut.clone())));
+        assert_eq!(hello.program_session, Some(cut));
+    }
 
     #[test]
     fn the_highest_common_version_wins() {
