@@ -8,7 +8,6 @@ use std::io::{IsTerminal, Read};
 use std::time::{Duration, Instant};
 
 use serde::Deserialize;
-use serde_json::value::RawValue;
 
 use super::args::{BroadcastArgs, CheckArgs, More, SendArgs, WaitArgs};
 use super::caller::{Caller, fresh_key, now};
@@ -98,7 +97,7 @@ enum Then {
 /// Reads mail, prints it, and only then settles it. Tells whether there was any.
 async fn take(caller: &mut Caller, request: Check, then: Then) -> Result<bool, Failure> {
     let peek = request.peek;
-    let (raw, mut answer) = waited(caller, request).await?;
+    let (raw, mut answer) = caller.call::<Checked>(Request::Check(request)).await?;
     let any = !answer.messages.is_empty();
     if then == Then::GoOn {
         answer.remaining = 0;
@@ -111,19 +110,6 @@ async fn take(caller: &mut Caller, request: Check, then: Then) -> Result<bool, F
         caller.call::<Settled>(Request::Ack(Leases { ids: Some(ids) })).await?;
     }
     Ok(any)
-}
-
-/// A check whose wait goes on, once, when the daemon ends under it: it was restarted, or replaced by a
-/// newer one. Twice in a row is not a restart.
-async fn waited(caller: &mut Caller, request: Check) -> Result<(Box<RawValue>, Checked), Failure> {
-    let begun = Instant::now();
-    match caller.call(Request::Check(request.clone())).await {
-        Err(Failure::Refused(refusal)) if refusal.code == RefusalCode::Retry && request.wait_ms > 0 => {
-            let wait_ms = request.wait_ms.saturating_sub(millis(begun.elapsed()));
-            caller.call(Request::Check(Check { wait_ms, ..request })).await
-        }
-        outcome => outcome,
-    }
 }
 
 /// One message by its number: with an offset that piece, without one all of them.

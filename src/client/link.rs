@@ -10,10 +10,10 @@ use std::time::Duration;
 use serde_json::value::RawValue;
 use tokio::sync::{OwnedSemaphorePermit, broadcast, mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep_until};
-use tokio_util::bytes::Bytes;
 
 use super::connection::{Connection, Ended, FINISH_TIMEOUT, HELLO_TIMEOUT, Said};
 use super::launch::{Starter, autostart_allowed, reach};
+use super::line::Line;
 use super::pending::Pending;
 use super::{LinkConfig, Resumed};
 use crate::protocol::event::Event;
@@ -47,7 +47,7 @@ pub struct Caller {
 
 #[derive(Debug)]
 pub enum Command {
-    Call { id: i64, line: Bytes, caller: Caller },
+    Call { id: i64, line: Line, caller: Caller },
     Cancel(i64),
     Close(oneshot::Sender<()>),
 }
@@ -230,7 +230,7 @@ impl Driver {
             connection.send(call_line(&CallId::Text(RESUME_ID.to_owned()), "register", &register).into());
         }
         loop {
-            while let Some(line) = self.pending.next_line() {
+            while let Some(line) = self.pending.next_line(Instant::now()) {
                 connection.send(line);
             }
             let closing = self.closing.as_ref().map(|closing| closing.deadline);

@@ -14,9 +14,11 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use tokio::sync::{Semaphore, broadcast, mpsc, oneshot, watch};
+use tokio::time::Instant;
 
 mod connection;
 mod launch;
+mod line;
 mod link;
 mod pending;
 mod service;
@@ -29,8 +31,8 @@ use crate::protocol::hello::Hello;
 use crate::protocol::refusal::{Refusal, RefusalCode};
 use crate::protocol::request::{Register, Request};
 use crate::protocol::response::Registered;
-use crate::protocol::wire::{CallId, call_line};
 use launch::Starter;
+use line::Line;
 use link::{Caller, Command, Driver, Outcome};
 
 /// Calls of one client that are not answered. More than a host makes; a loop is stopped here.
@@ -174,11 +176,12 @@ impl Link {
                 .hint("wait for some of them")
         };
         let permit = Arc::clone(&self.shared.room).try_acquire_owned().map_err(busy)?;
-        let params = request.params().map_err(|e| Refusal::invalid_argument(format!("not JSON: {e}")))?;
         let id = self.shared.next_id.fetch_add(1, Ordering::Relaxed);
-        let line = call_line(&CallId::Number(id), request.method(), &params);
-        if line.len() > LINE_BYTES_MAX {
-            let message = format!("a call of {} bytes, and at most {LINE_BYTES_MAX} are taken", line.len());
+        let not_json = |e| Refusal::invalid_argument(format!("not JSON: {e}"));
+        let line = Line::of(id, request).map_err(not_json)?;
+        let bytes = line.at(Instant::now()).len();
+        if bytes > LINE_BYTES_MAX {
+            let message = format!("a call of {bytes} bytes, and at most {LINE_BYTES_MAX} are taken");
             return Err(
                 Refusal::new(RefusalCode::TooLarge, message).hint("send it in parts, or a file's path")
             );
@@ -187,7 +190,7 @@ impl Link {
             tokio::spawn(driver.run());
         }
         let caller = Caller::new(answer, permit);
-        self.commands.send(Command::Call { id, line: line.into(), caller }).map_err(|_| closed())?;
+        self.commands.send(Command::Call { id, line, caller }).map_err(|_| closed())?;
         Ok(id)
     }
 }

@@ -9,6 +9,8 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::bytes::Bytes;
 
+use super::line::Line;
+
 /// Calls that are sent and not answered at one time. Below the 64 that a daemon allows to one session:
 /// the registration of a new connection fits beside them.
 pub const IN_FLIGHT_MAX: usize = 60;
@@ -19,7 +21,7 @@ pub const LOSSES_MAX: u32 = 5;
 /// One call. `C` is whoever waits for it.
 #[derive(Debug)]
 struct Call<C> {
-    line: Bytes,
+    line: Line,
     caller: C,
     /// To be repeated on a new connection.
     repeat: bool,
@@ -46,18 +48,18 @@ impl<C> Pending<C> {
 
     /// A new call: `id` is higher than all before. One that is not to be repeated is lost with its
     /// connection.
-    pub fn add(&mut self, id: i64, line: Bytes, caller: C, repeat: bool, now: Instant) {
+    pub fn add(&mut self, id: i64, line: Line, caller: C, repeat: bool, now: Instant) {
         let deadline = (!self.reached).then(|| now + self.patience);
         self.unsent.insert(id, Call { line, caller, repeat, losses: 0, excused: false, deadline });
     }
 
     /// The line to send next, if one may be sent now. It counts as sent.
-    pub fn next_line(&mut self) -> Option<Bytes> {
+    pub fn next_line(&mut self, now: Instant) -> Option<Bytes> {
         if self.sent.len() >= IN_FLIGHT_MAX {
             return None;
         }
         let (id, call) = self.unsent.pop_first()?;
-        let line = call.line.clone();
+        let line = call.line.at(now);
         self.sent.insert(id, call);
         Some(line)
     }
@@ -166,7 +168,7 @@ mod tests {
     }
 
     fn send_all(pending: &mut Pending<i64>) -> Vec<String> {
-        std::iter::from_fn(|| pending.next_line())
+        std::iter::from_fn(|| pending.next_line(Instant::now()))
             .map(|line| String::from_utf8(line.to_vec()).unwrap())
             .collect()
     }
@@ -187,7 +189,11 @@ mod tests {
         let mut pending = pending(IN_FLIGHT_MAX as i64 + 2, Instant::now());
         assert_eq!(send_all(&mut pending).len(), IN_FLIGHT_MAX);
         assert!(pending.cancelled(1));
-        assert_eq!(pending.next_line(), None, "a cancelled call is in flight until it is answered");
+        assert_eq!(
+            pending.next_line(Instant::now()),
+            None,
+            "a cancelled call is in flight until it is answered"
+        );
         pending.answered(1);
         assert_eq!(send_all(&mut pending).len(), 1);
     }
@@ -196,7 +202,7 @@ mod tests {
     fn what_is_lost_goes_first_on_the_next_connection() {
         let now = Instant::now();
         let mut pending = pending(2, now);
-        pending.next_line();
+        pending.next_line(Instant::now());
         pending.add(3, "post".into(), 3, false, now);
         assert!(pending.lost(now).is_empty());
         assert_eq!(send_all(&mut pending), ["1", "2", "post"]);
@@ -209,7 +215,7 @@ mod tests {
         let now = Instant::now();
         let mut pending = pending(2, now);
         assert!(!pending.cancelled(2), "it was not sent");
-        pending.next_line();
+        pending.next_line(Instant::now());
         assert_eq!([pending.cancelled(1), pending.cancelled(1)], [true, false]);
         assert!(pending.lost(now).is_empty());
         assert!(pending.is_empty());
@@ -241,7 +247,7 @@ mod tests {
             assert_eq!(send_all(&mut pending), ["1"]);
             pending.reached();
             assert!(pending.put_off(1));
-            assert_eq!(pending.next_line(), None, "not to the daemon that ends");
+            assert_eq!(pending.next_line(Instant::now()), None, "not to the daemon that ends");
             assert!(pending.lost(now).is_empty());
         }
         send_all(&mut pending);

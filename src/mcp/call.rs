@@ -58,7 +58,7 @@ impl Call {
         let leases = !check.peek && check.id.is_none();
         let wait = Duration::from_millis(check.wait_ms);
         let began = Instant::now();
-        let answer = match self.with_progress(wait, self.waited(&check, leases)).await {
+        let answer = match self.with_progress(wait, self.look(check.clone(), leases)).await {
             Err(refusal) if refusal.code == RefusalCode::NotRegistered && self.session.unnamed() => {
                 self.session.named().await?;
                 // It waited for nothing yet; a second wait would be one that the client does not expect.
@@ -66,28 +66,18 @@ impl Call {
             }
             answer => answer,
         };
-        let answer = match answer {
+        let mut answer = match answer {
             Err(refusal) if refusal.code == RefusalCode::Cancelled => return Ok(nothing_came(began)),
             answer => to_value(answer)?,
         };
+        if let (true, Some(waited)) = (wait > Duration::ZERO, answer.get_mut("waited_seconds")) {
+            // The daemon that answers need not be the one that the wait began with.
+            *waited = json!(began.elapsed().as_millis() as f64 / 1e3);
+        }
         if leases {
             self.session.leased(&self.context.id, ids(&answer));
         }
         Ok(answer)
-    }
-
-    /// A look whose wait goes on, once, when the daemon ends under it: it was restarted, or replaced by a
-    /// newer one. Twice in a row is not a restart.
-    async fn waited(&self, check: &Check, leases: bool) -> Answer {
-        let began = Instant::now();
-        match self.look(check.clone(), leases).await {
-            Err(refusal) if refusal.code == RefusalCode::Retry && check.wait_ms > 0 => {
-                let waited = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
-                let wait_ms = check.wait_ms.saturating_sub(waited);
-                self.look(Check { wait_ms, ..check.clone() }, leases).await
-            }
-            answer => answer,
-        }
     }
 
     /// One `check`, and no more.

@@ -8,6 +8,7 @@ use super::*;
 use crate::protocol::PROTOCOL;
 use crate::protocol::hello::{Role, Welcome};
 use crate::protocol::request::Check;
+use crate::protocol::wire::CallId;
 use crate::protocol::wire::{Incoming, answer_line};
 use crate::transport::codec::{Line, LineReader};
 use crate::transport::{self, Listener, Stream};
@@ -133,9 +134,9 @@ fn hello() -> Hello {
 
 /// A call that can be told from others by its number.
 fn check(number: u64) -> Request {
-    Request::Check(Check { wait_ms: number, ..Check::default() })
+    Request::Check(Check { offset: number, ..Check::default() })
 }
 
 fn number(params: &str) -> u64 {
-    serde_json::from_str::<Check>(params).unwrap().wait_ms
+    serde_json::from_str::<Check>(params).unwrap().offset
 }

@@ -82,27 +82,6 @@ async fn mail_that_a_slow_daemon_hands_to_a_cancelled_call_is_given_back() {
 }
 
 #[tokio::test]
-async fn a_wait_goes_on_under_the_next_daemon_for_what_is_left_of_it() {
-    let asked = Mutex::new(0);
-    let mut client = Client::ready(move |request| {
-        let Request::Check(_) = request else { return None };
-        let mut asked = asked.lock().unwrap();
-        *asked += 1;
-        Some(if *asked % 3 == 0 { mail(7) } else { refusal(RefusalCode::Retry, "the daemon ends") })
-    })
-    .await;
-    // Twice in a row is not a restart, and what does not wait has waited for a daemon already.
-    assert_eq!(client.call(1, "check", json!({"wait_seconds": 5})).await["error"]["code"], "retry");
-    assert_eq!(client.call(2, "check", json!({})).await["messages"][0]["id"], 7);
-    assert_eq!(client.call(3, "check", json!({})).await["error"]["code"], "retry");
-    let answer = client.call(4, "check", json!({"wait_seconds": 5})).await;
-    assert_eq!(answer["messages"][0]["id"], 7);
-    let Request::Check(check) = client.daemon.last() else { panic!() };
-    assert!((1..=5000).contains(&check.wait_ms), "{}", check.wait_ms);
-    client.finish().await;
-}
-
-#[tokio::test]
 async fn looking_takes_nothing() {
     let mut client = Client::ready(|r| matches!(r, Request::Check(_)).then(|| mail(5))).await;
     client.call(1, "check", json!({"peek": true})).await;
