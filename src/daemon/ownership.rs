@@ -156,7 +156,8 @@ async fn reachable(paths: &Paths) -> Option<PathBuf> {
     let deadline = Instant::now() + ANSWER_WITHIN;
     loop {
         let socket = lock::read_note(&paths.lock).map_or_else(|| paths.socket.clone(), |note| note.socket);
-        if transport::connect(&socket).await.is_ok() {
+        // A daemon with a full queue is busy, not gone.
+        if transport::connect(&socket).await.map_or_else(|error| error.is_crowded(), |_| true) {
             return Some(socket);
         }
         if Instant::now() >= deadline {

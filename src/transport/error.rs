@@ -61,6 +61,11 @@ impl TransportError {
         matches!(self, TransportError::Io { source, .. } if matches!(source.kind(), NotFound | ConnectionRefused))
     }
 
+    /// Somebody listens there and has no place left for another connection now.
+    pub fn is_crowded(&self) -> bool {
+        matches!(self, TransportError::Io { source, .. } if source.kind() == io::ErrorKind::WouldBlock)
+    }
+
     /// The error and its causes in one line.
     pub fn in_full(&self) -> String {
         match std::error::Error::source(self) {

@@ -121,3 +121,22 @@ fn one_user_is_admitted_and_others_are_told_why_not() {
     assert_eq!(Authority::of(OVERFLOW_UID).admit(OVERFLOW_UID), Ok(()));
     assert!(Authority::of(0).admit(1000).is_err());
 }
+
+#[tokio::test]
+async fn a_listener_with_a_full_queue_is_crowded_and_not_gone() {
+    use nix::sys::socket::{AddressFamily, Backlog, SockFlag, SockType, UnixAddr, bind, listen, socket};
+    let (_home, path) = self::socket();
+    let listener = socket(AddressFamily::Unix, SockType::Stream, SockFlag::empty(), None).unwrap();
+    let address = UnixAddr::new(&path).unwrap();
+    bind(std::os::fd::AsRawFd::as_raw_fd(&listener), &address).unwrap();
+    listen(&listener, Backlog::new(1).unwrap()).unwrap();
+    let mut waiting = Vec::new();
+    let error = loop {
+        match connect(&path).await {
+            Ok(stream) => waiting.push(stream),
+            Err(error) => break error,
+        }
+    };
+    assert!(error.is_crowded() && !error.nobody_listens(), "{error:?}");
+    assert!(!waiting.is_empty());
+}

@@ -8,6 +8,7 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use interprocess::local_socket::prelude::*;
 use interprocess::local_socket::tokio as local;
@@ -21,6 +22,10 @@ use super::{Credentials, TransportError};
 /// Longest path that an address holds, in bytes: its array without the final zero.
 const SUN_PATH_MAX: usize =
     size_of::<libc::sockaddr_un>() - std::mem::offset_of!(libc::sockaddr_un, sun_path) - 1;
+
+/// How long a connection waits for its place in a queue that is full.
+const CROWDED_WITHIN: Duration = Duration::from_secs(2);
+const CROWDED_RETRY: Duration = Duration::from_millis(5);
 
 /// A listening socket that a service manager made and handed over.
 #[derive(Debug)]
@@ -50,12 +55,21 @@ pub fn adopt(socket: InheritedSocket) -> Result<local::Listener, TransportError>
 pub async fn connect(path: &Path) -> Result<local::Stream, TransportError> {
     let error = |e| TransportError::io("connect to", path, e);
     let address = Address::of(path)?;
-    let name = address.path.as_path().to_fs_name::<GenericFilePath>().map_err(error)?;
-    let stream = local::Stream::connect(name).await.map_err(error)?;
-    let local::Stream::UdSocket(socket) = &stream;
-    // With a full queue at the other side the socket is writable and connected to nobody.
-    socket.inner().peer_addr().map_err(|_| error(io::ErrorKind::ConnectionRefused.into()))?;
-    Ok(stream)
+    let deadline = tokio::time::Instant::now() + CROWDED_WITHIN;
+    loop {
+        let name = address.path.as_path().to_fs_name::<GenericFilePath>().map_err(error)?;
+        let stream = local::Stream::connect(name).await.map_err(error)?;
+        let local::Stream::UdSocket(socket) = &stream;
+        // With a full queue at the other side the socket is writable and connected to nobody: somebody
+        // listens there, and has much to do.
+        if socket.inner().peer_addr().is_ok() {
+            return Ok(stream);
+        }
+        if tokio::time::Instant::now() >= deadline {
+            return Err(error(io::ErrorKind::WouldBlock.into()));
+        }
+        tokio::time::sleep(CROWDED_RETRY).await;
+    }
 }
 
 pub fn credentials(stream: &local::Stream) -> io::Result<Credentials> {
