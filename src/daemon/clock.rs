@@ -4,36 +4,54 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::protocol::time::{Now, Tick, Timestamp};
 
-#[derive(Clone, Copy, Debug)]
-pub struct Clock {
-    start: Instant,
-    /// The part of a millisecond that the wall clock showed at the start. With it both clocks come to
-    /// their next millisecond together, and neither runs ahead of the other by rounding.
-    phase: Duration,
+#[derive(Clone, Debug)]
+pub enum Clock {
+    /// The machine's two clocks.
+    System {
+        start: Instant,
+        /// The part of a millisecond that the wall clock showed at the start. With it both clocks come
+        /// to their next millisecond together, and neither runs ahead of the other by rounding.
+        phase: Duration,
+    },
+    /// Shows what the test set last.
+    #[cfg(test)]
+    ByHand(std::sync::Arc<std::sync::Mutex<Now>>),
 }
 
 impl Clock {
     pub fn start() -> Clock {
         let phase = u64::from(wall().subsec_nanos() % 1_000_000);
-        Clock { start: Instant::now(), phase: Duration::from_nanos(phase) }
+        Clock::System { start: Instant::now(), phase: Duration::from_nanos(phase) }
     }
 
     pub fn now(&self) -> Now {
-        Now { wall: Timestamp(millis(wall())), tick: Tick(millis(self.elapsed())) }
+        match self {
+            Clock::System { start, phase } => {
+                Now { wall: Timestamp(millis(wall())), tick: Tick(millis(start.elapsed() + *phase)) }
+            }
+            #[cfg(test)]
+            Clock::ByHand(now) => *now.lock().unwrap(),
+        }
     }
 
     /// From now until `tick`.
     pub fn until(&self, tick: Tick) -> Duration {
-        // Ticks are whole milliseconds: one more, so as not to wake up just before.
-        Duration::from_millis(tick.0 + 1).saturating_sub(self.elapsed())
+        match self {
+            // Ticks are whole milliseconds: one more, so as not to wake up just before.
+            Clock::System { start, phase } => {
+                Duration::from_millis(tick.0 + 1).saturating_sub(start.elapsed() + *phase)
+            }
+            #[cfg(test)]
+            Clock::ByHand(_) => tick.since(self.now().tick),
+        }
     }
 
     pub fn uptime(&self) -> Duration {
-        self.start.elapsed()
-    }
-
-    fn elapsed(&self) -> Duration {
-        self.start.elapsed() + self.phase
+        match self {
+            Clock::System { start, .. } => start.elapsed(),
+            #[cfg(test)]
+            Clock::ByHand(_) => Duration::ZERO,
+        }
     }
 }
 

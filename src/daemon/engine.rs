@@ -88,7 +88,7 @@ impl Engine {
     /// Runs until it is told to stop, nobody can tell it anything any more, or a commit fails.
     pub fn run(self) {
         let notices = self.notices.clone();
-        let mut running = Running { engine: self, outboxes: BTreeMap::new(), closed: Vec::new() };
+        let mut running = Running::new(self);
         let end = match running.serve() {
             Ok(()) => End::Stopped,
             Err(error) => End::Failed(error),
@@ -104,7 +104,8 @@ impl Engine {
     }
 }
 
-struct Running {
+/// An engine at work, batch by batch: tests take the batches one at a time.
+pub(super) struct Running {
     engine: Engine,
     outboxes: BTreeMap<SessionId, Outbox>,
     /// Sessions that said their last word in this batch. They still hear what they asked before.
@@ -112,24 +113,35 @@ struct Running {
 }
 
 impl Running {
+    pub(super) fn new(engine: Engine) -> Running {
+        Running { engine, outboxes: BTreeMap::new(), closed: Vec::new() }
+    }
+
     fn serve(&mut self) -> Result<(), StoreError> {
+        self.start()?;
+        while self.turn()? {}
+        self.stop()
+    }
+
+    pub(super) fn start(&mut self) -> Result<(), StoreError> {
         let left = self.engine.broker.doubtful_all();
         self.report_departed(left);
         // With it goes what the broker said on recovery: that the store is in use from here on.
-        self.commit_and_release()?;
-        loop {
-            let Some(first) = self.wait() else { return self.stop() };
-            let mut stop = false;
-            self.engine.broker.tick(self.engine.clock.now());
-            let more = first.into_iter().chain(self.engine.commands.try_iter().take(BATCH_INPUTS_MAX));
-            for command in more.collect::<Vec<_>>() {
-                stop |= self.take(command);
-            }
-            self.commit_and_release()?;
-            if stop {
-                return self.stop();
-            }
+        self.commit_and_release()
+    }
+
+    /// Waits for a command or a deadline, and takes the batch that has come by then through one
+    /// commit. False: it was the last.
+    pub(super) fn turn(&mut self) -> Result<bool, StoreError> {
+        let Some(first) = self.wait() else { return Ok(false) };
+        let mut stop = false;
+        self.engine.broker.tick(self.engine.clock.now());
+        let more = first.into_iter().chain(self.engine.commands.try_iter().take(BATCH_INPUTS_MAX));
+        for command in more.collect::<Vec<_>>() {
+            stop |= self.take(command);
         }
+        self.commit_and_release()?;
+        Ok(!stop)
     }
 
     /// The next command, or none when a deadline of the broker came first. `None`: nobody can send any.
@@ -175,7 +187,7 @@ impl Running {
         }
     }
 
-    fn stop(&mut self) -> Result<(), StoreError> {
+    pub(super) fn stop(&mut self) -> Result<(), StoreError> {
         self.engine.broker.handle(self.engine.clock.now(), Input::Stopping);
         self.commit_and_release()
     }

@@ -14,6 +14,8 @@ mod clock;
 mod engine;
 mod ownership;
 mod session;
+#[cfg(all(test, unix))]
+mod tests;
 
 use std::time::Duration;
 

@@ -85,7 +85,7 @@ impl Store for MemoryStore {
 
 /// What is stored, as the mutations that would put it there.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Rows(BTreeMap<RowKey, Mutation>);
+pub(crate) struct Rows(BTreeMap<RowKey, Mutation>);
 
 /// Which row a mutation is about. Ordered as rows are recovered.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -100,7 +100,7 @@ enum RowKey {
 }
 
 impl Rows {
-    pub(super) fn apply(&mut self, mutation: &Mutation) {
+    pub(crate) fn apply(&mut self, mutation: &Mutation) {
         use Mutation::*;
         let (key, put) = match mutation.clone() {
             PutCounters(_) => (RowKey::Counters, true),
@@ -124,7 +124,7 @@ impl Rows {
         }
     }
 
-    pub(super) fn mutations(&self) -> Vec<Mutation> {
+    pub(crate) fn mutations(&self) -> Vec<Mutation> {
         self.0.values().cloned().collect()
     }
 }

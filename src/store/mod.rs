@@ -19,13 +19,15 @@ mod redb;
 mod tables;
 
 #[cfg(all(test, unix))]
-mod tests;
+pub(crate) mod tests;
 
 use std::error::Error;
 use std::io;
 use std::path::PathBuf;
 
 pub use self::memory::MemoryStore;
+#[cfg(test)]
+pub(crate) use self::memory::Rows;
 pub use self::redb::RedbStore;
 use crate::broker::mutation::Mutation;
 use crate::protocol::refusal::{Refusal, RefusalCode};

@@ -8,6 +8,7 @@ mod agent;
 mod bad_input;
 mod daemon;
 mod disk;
+mod kills;
 mod layering;
 mod machine;
 mod parity;

@@ -11,10 +11,10 @@ use redb::StorageBackend;
 const SECTOR_BYTES: usize = 512;
 
 /// SplitMix64: small, and the same everywhere, so that a seed can be told.
-pub(super) struct Rng(pub(super) u64);
+pub(crate) struct Rng(pub(crate) u64);
 
 impl Rng {
-    pub(super) fn next(&mut self) -> u64 {
+    pub(crate) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -23,7 +23,7 @@ impl Rng {
     }
 
     /// A number below `bound`.
-    pub(super) fn below(&mut self, bound: u64) -> u64 {
+    pub(crate) fn below(&mut self, bound: u64) -> u64 {
         self.next() % bound
     }
 }
@@ -42,34 +42,46 @@ struct Platter {
     durable: Vec<u8>,
     /// What came after it.
     pending: Vec<Op>,
-    /// Writes and syncs that still succeed.
+    /// Calls that still succeed.
     left: u64,
     error: Option<io::ErrorKind>,
 }
 
 /// Clones are the same disk.
 #[derive(Clone)]
-pub(super) struct Disk(Arc<Mutex<Platter>>);
+pub(crate) struct Disk(Arc<Mutex<Platter>>);
 
 impl Disk {
-    pub(super) fn new(image: Vec<u8>) -> Disk {
+    pub(crate) fn new(image: Vec<u8>) -> Disk {
         let platter = Platter { live: image.clone(), durable: image, left: u64::MAX, ..Platter::default() };
         Disk(Arc::new(Mutex::new(platter)))
     }
 
-    /// From now on `left` more writes and syncs succeed; every call after them fails with `error`.
-    pub(super) fn fail_after(&self, left: u64, error: io::ErrorKind) {
+    /// From now on `left` more calls succeed; every one after them fails with `error`.
+    pub(crate) fn fail_after(&self, left: u64, error: io::ErrorKind) {
         let mut platter = self.platter();
         (platter.left, platter.error) = (left, Some(error));
     }
 
-    pub(super) fn live(&self) -> Vec<u8> {
+    /// Calls succeed again. What was written and not synced is still only written: a process that is
+    /// killed leaves it to the system.
+    pub(crate) fn revive(&self) {
+        let mut platter = self.platter();
+        (platter.left, platter.error) = (u64::MAX, None);
+    }
+
+    /// Whether calls fail now.
+    pub(crate) fn is_dead(&self) -> bool {
+        self.platter().alive().is_err()
+    }
+
+    pub(crate) fn live(&self) -> Vec<u8> {
         self.platter().live.clone()
     }
 
     /// What is there after a power cut now: all that was synced, and of the rest each write as a
     /// whole, in parts or not at all.
-    pub(super) fn image(&self, rng: &mut Rng) -> Vec<u8> {
+    pub(crate) fn image(&self, rng: &mut Rng) -> Vec<u8> {
         let platter = self.platter();
         let mut image = platter.durable.clone();
         for op in &platter.pending {
@@ -101,8 +113,7 @@ impl Disk {
     /// Takes the power away when nothing is left; what is under way may have reached the disk.
     fn step(&self, op: Option<Op>) -> io::Result<()> {
         let mut platter = self.platter();
-        platter.alive()?;
-        platter.left -= 1;
+        platter.call()?;
         match op {
             Some(op) => {
                 op.apply(&mut platter.live);
@@ -121,6 +132,13 @@ impl Disk {
 }
 
 impl Platter {
+    /// One call, if it may still be made.
+    fn call(&mut self) -> io::Result<()> {
+        self.alive()?;
+        self.left -= 1;
+        Ok(())
+    }
+
     fn alive(&self) -> io::Result<()> {
         match self.error {
             Some(error) if self.left == 0 => Err(error.into()),
@@ -144,14 +162,14 @@ impl Op {
 
 impl StorageBackend for Disk {
     fn len(&self) -> io::Result<u64> {
-        let platter = self.platter();
-        platter.alive()?;
+        let mut platter = self.platter();
+        platter.call()?;
         Ok(platter.live.len() as u64)
     }
 
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        let platter = self.platter();
-        platter.alive()?;
+        let mut platter = self.platter();
+        platter.call()?;
         let bytes = platter.live.get(offset as usize..).and_then(|rest| rest.get(..out.len()));
         out.copy_from_slice(bytes.ok_or(io::ErrorKind::UnexpectedEof)?);
         Ok(())

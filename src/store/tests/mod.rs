@@ -1,7 +1,7 @@
 //! What the tests of the store share: a home for it, rows of every kind, and random changes.
 
 mod damage;
-mod disk;
+pub(crate) mod disk;
 mod files;
 mod powercut;
 mod rows;
