@@ -295,7 +295,6 @@ fn kills_lose_nothing_that_was_acknowledged() {
     let lost: Vec<_> = stored.iter().filter(|(text, id)| seen.ids.get(*text) != Some(*id)).collect();
     recoveries.sort();
     let p99 = recoveries.get((recoveries.len() * 99 / 100).min(recoveries.len().saturating_sub(1)));
-    #[expect(clippy::print_stdout, reason = "a figure is what it is run for")]
     {
         println!(
             "lost={} repeats_unflagged={} reordered={} kills={kills} recovery_p99_ms={} stored={} repeats_flagged={} refused={:?} daemons_killed={}",
@@ -329,7 +328,6 @@ fn a_kill_at_a_system_call_loses_nothing_that_was_acknowledged() {
             repeats += repeated;
         }
     }
-    #[expect(clippy::print_stdout, reason = "a figure is what it is run for")]
     {
         println!(
             "lost=0 repeats_unflagged=0 reordered=0 kills={killed} repeats_flagged={repeats} of={}",
