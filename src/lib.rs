@@ -25,6 +25,7 @@ pub(crate) mod files;
 pub mod history;
 pub mod mcp;
 pub mod paths;
+mod planted;
 pub mod protocol;
 pub mod share;
 pub mod store;

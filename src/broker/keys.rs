@@ -2,6 +2,7 @@
 
 use super::Broker;
 use super::mutation::{KeyOutcome, KeyRow, MailboxId, Mutation};
+use crate::planted::{Bug, planted};
 use crate::protocol::message::Data;
 use crate::protocol::refusal::{Refusal, RefusalCode};
 use crate::protocol::request::Send;
@@ -19,7 +20,10 @@ impl Broker {
             return Err(Refusal::invalid_argument(format!("`key` must have 1 to {limit} bytes")));
         }
         let row = self.state.mailboxes.get(&from).and_then(|m| m.keys.get(key));
-        let Some(row) = row.filter(|row| self.wall().since(row.at) < self.limits.key_age) else {
+        let Some(row) = row
+            .filter(|_| !planted(Bug::NoDeduplication))
+            .filter(|row| self.wall().since(row.at) < self.limits.key_age)
+        else {
             return Ok(None);
         };
         if row.digest != digest {

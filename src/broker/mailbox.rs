@@ -9,6 +9,7 @@ use super::mutation::{
 };
 use super::state::Share;
 use super::{Broker, Effect, Ended, EndedHow, SessionId};
+use crate::planted::{Bug, planted};
 use crate::protocol::message::MessageId;
 use crate::protocol::name::Name;
 use crate::protocol::refusal::{Refusal, RefusalCode};
@@ -68,7 +69,10 @@ impl Broker {
 
     /// The number of the next message, taken.
     pub(super) fn next_message(&mut self) -> MessageId {
-        let id = MessageId(self.state.counters.last_message + 1);
+        let id = MessageId(match planted(Bug::NumbersFromTheClock) {
+            false => self.state.counters.last_message + 1,
+            true => self.wall().0,
+        });
         let counters = Counters { last_message: id.0, wall: self.wall(), ..self.state.counters };
         self.change(Mutation::PutCounters(counters));
         id

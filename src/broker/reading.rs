@@ -4,6 +4,7 @@ use super::mutation::MailboxId;
 use super::quota::Chain;
 use super::waiters::Waiter;
 use super::{Broker, Copy, Effect, SessionId};
+use crate::planted::{Bug, planted};
 use crate::protocol::message::{Mail, MessageId};
 use crate::protocol::refusal::Refusal;
 use crate::protocol::request::Check;
@@ -101,6 +102,9 @@ impl Broker {
         if let Some(reader) = lease_to {
             for mail in &messages {
                 self.lease(mailbox, mail.id, reader);
+                if planted(Bug::DeleteAtRead) {
+                    self.settle_delivery(mailbox, mail.id);
+                }
             }
             self.hear(mailbox, &messages);
         }

@@ -78,6 +78,11 @@ impl Waiters {
         }
     }
 
+    #[cfg(test)]
+    pub fn sessions(&self) -> impl Iterator<Item = SessionId> {
+        self.waiting.values().map(|waiter| waiter.session)
+    }
+
     pub fn next_deadline(&self) -> Option<Tick> {
         self.by_deadline.first().map(|(deadline, _)| *deadline)
     }

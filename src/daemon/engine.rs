@@ -13,6 +13,7 @@ use super::archive::Archive;
 use super::clock::Clock;
 use crate::broker::mutation::MailboxId;
 use crate::broker::{Broker, Effect, Input, SessionId, Step};
+use crate::planted::{Bug, planted};
 use crate::protocol::event::Event;
 use crate::protocol::hello::Hello;
 use crate::protocol::peer::{Peer, ProcessId};
@@ -193,7 +194,10 @@ impl Running {
     }
 
     fn commit_and_release(&mut self) -> Result<(), StoreError> {
-        let Step { mutations, effects } = self.engine.broker.drain();
+        let Step { mutations, mut effects } = self.engine.broker.drain();
+        if planted(Bug::EarlyAck) {
+            self.release(std::mem::take(&mut effects));
+        }
         if !mutations.is_empty()
             && let Err(error) = self.engine.store.commit(&mutations)
         {

@@ -13,6 +13,7 @@ use serde_json::json;
 
 use super::policy::{FileMode, FilePolicy};
 use super::{Here, Shared, Verdict, secrets};
+use crate::planted::{Bug, planted};
 use crate::protocol::refusal::{Refusal, RefusalCode};
 
 /// Largest file, in bytes: in base64, with its path, it fits the data of one message.
@@ -102,7 +103,11 @@ impl OpenFile {
             roots.push(here.cwd.clone());
             roots.extend(git_top(&here.cwd));
         }
-        roots.iter().filter_map(|root| root.canonicalize().ok()).any(|root| self.resolved.starts_with(root))
+        let below = |root: PathBuf| match planted(Bug::PathsAsText) {
+            false => self.resolved.starts_with(root),
+            true => self.resolved.to_string_lossy().starts_with(&*root.to_string_lossy()),
+        };
+        roots.iter().filter_map(|root| root.canonicalize().ok()).any(below)
     }
 
     /// Reads the file and puts it into the form of a message. Blocks as long as the file system does.

@@ -21,6 +21,7 @@ use super::migrate::{self, STEPS, Step, Verdict};
 use super::tables::{Rows, Tables};
 use super::{Recovered, Store, StoreError, StoreOptions, peek};
 use crate::broker::mutation::{Counters, Mutation};
+use crate::planted::{Bug, planted};
 
 /// Bytes of pages that redb keeps in memory. All mail is in the broker's memory already: the cache
 /// serves the upper pages of the trees. redb's own default is 1 GiB.
@@ -209,7 +210,8 @@ impl Recovered<RedbStore> {
 /// The only place where a write transaction begins, so that no commit is of another kind.
 pub(super) fn begin_write(db: &Database, two_phase: bool) -> Result<WriteTransaction, StoreError> {
     let mut write = db.begin_write()?;
-    write.set_durability(Durability::Immediate)?;
+    let sync = !planted(Bug::NoSync);
+    write.set_durability(if sync { Durability::Immediate } else { Durability::None })?;
     // Implies two phases, and saves the walk over the file that they would need after a crash.
     write.set_quick_repair(two_phase);
     Ok(write)

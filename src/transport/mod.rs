@@ -2,12 +2,14 @@
 //! about processes, locks and private directories.
 //!
 //! What always holds:
-//! - This module imports nothing of ours; it knows nothing of messages.
+//! - This module imports nothing of ours but the question of a planted bug; it knows nothing of messages.
 //! - Every difference between operating systems ends here. [`unix`] holds the Unix half of this page;
 //!   another system is one more file with the same functions.
 //! - Nobody is believed: the kernel says who a peer is, on both sides of a connection.
 
 use std::path::Path;
+
+use crate::planted::{Bug, planted};
 
 mod error;
 #[cfg(unix)]
@@ -111,7 +113,7 @@ impl Authority {
     pub fn admit(self, peer: u32) -> Result<(), String> {
         let own = self.uid;
         match peer {
-            peer if peer == own => Ok(()),
+            peer if peer == own || planted(Bug::NoUidCheck) => Ok(()),
             0 => Err(format!(
                 "root may not use the mailbox of user {own}: run the command as that user, for example with `sudo -u '#{own}'`"
             )),

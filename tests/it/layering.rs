@@ -9,6 +9,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("transport", &[]),
     ("files", &[]),
     ("telemetry", &[]),
+    ("planted", &[]),
     ("broker", &["protocol"]),
     ("store", &["broker", "protocol", "files"]),
     ("history", &["protocol", "files"]),
@@ -62,7 +63,8 @@ fn arrows_run_one_way() {
             continue;
         };
         for named in crate_paths(&text) {
-            if named != module && !allowed.contains(&named.as_str()) {
+            // Any module may ask whether it is to break a promise: tests must see it.
+            if named != module && named != "planted" && !allowed.contains(&named.as_str()) {
                 wrong.push(format!("{}: `{module}` must not name `{named}`", file.display()));
             }
         }

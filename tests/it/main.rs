@@ -12,6 +12,8 @@ mod kills;
 mod layering;
 mod machine;
 mod parity;
+mod planted;
 mod socket;
+mod syncs;
 mod transcripts;
 mod world;

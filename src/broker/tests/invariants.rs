@@ -72,6 +72,9 @@ fn check_sessions(broker: &Broker) {
         let parked = broker.waiters.first(*mailbox).is_some();
         assert!(!(parked && broker.bell_count(*mailbox) > 0), "a wait goes on beside mail");
     }
+    for session in broker.waiters.sessions() {
+        assert!(presence.sessions.contains_key(&session), "a wait of a session that is gone");
+    }
     for (mailbox, message) in presence.all_leases() {
         assert!(state.mailboxes[&mailbox].unsettled.contains_key(&message), "a lease on nothing");
         let reader = presence.leased_to(mailbox, message).expect("a lease has a reader");
