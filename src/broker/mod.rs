@@ -25,6 +25,7 @@ mod presence;
 mod quota;
 mod reading;
 mod reply;
+mod rollback;
 mod sending;
 pub mod state;
 mod status;
@@ -42,6 +43,7 @@ use limits::Limits;
 use mutation::{Counters, MailboxId, Mutation};
 use presence::{Presence, Session, Speaker};
 use quota::Quota;
+use rollback::Confirmed;
 use state::{Inconsistent, State};
 use waiters::Waiters;
 
@@ -68,7 +70,13 @@ pub struct Broker {
     /// The clock leapt ahead: no mail expires before this.
     spared_until: Option<Tick>,
     stopping: bool,
+    /// The store takes no commits: what only time asks for waits.
+    resting: bool,
     now: Now,
+    /// Messages up to this number may have been shown before a commit failed.
+    repeat_until: u64,
+    /// What a failed commit leads back to.
+    confirmed: Confirmed,
     step: Step,
 }
 
@@ -88,7 +96,10 @@ impl Broker {
             next_expiry: Some(Timestamp(0)),
             spared_until: None,
             stopping: false,
+            resting: false,
             now,
+            repeat_until: 0,
+            confirmed: Confirmed::default(),
             step: Step::default(),
         };
         let before = broker.state.counters;
@@ -208,7 +219,9 @@ impl Broker {
         for (mailbox, id) in self.presence.all_leases() {
             self.return_lease(mailbox, id, true);
         }
-        let counters = Counters { clean: true, wall: self.wall(), ..self.state.counters };
+        let before = self.state.counters;
+        let repeat_until = before.repeat_until.max(self.repeat_until);
+        let counters = Counters { clean: true, repeat_until, wall: self.wall(), ..before };
         self.change(Mutation::PutCounters(counters));
     }
 
