@@ -11,6 +11,7 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use super::archive::Archive;
 use super::clock::Clock;
+use super::trouble::Trouble;
 use crate::broker::mutation::MailboxId;
 use crate::broker::{Broker, Effect, Input, SessionId, Step};
 use crate::protocol::event::Event;
@@ -85,10 +86,15 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Runs until it is told to stop, nobody can tell it anything any more, or a commit fails.
+    /// Runs until it is told to stop, nobody can tell it anything any more, or the store fails for good.
     pub fn run(self) {
         let notices = self.notices.clone();
-        let mut running = Running { engine: self, outboxes: BTreeMap::new(), closed: Vec::new() };
+        let mut running = Running {
+            engine: self,
+            outboxes: BTreeMap::new(),
+            closed: Vec::new(),
+            trouble: Trouble::default(),
+        };
         let end = match running.serve() {
             Ok(()) => End::Stopped,
             Err(error) => End::Failed(error),
@@ -109,20 +115,21 @@ struct Running {
     outboxes: BTreeMap<SessionId, Outbox>,
     /// Sessions that said their last word in this batch. They still hear what they asked before.
     closed: Vec<SessionId>,
+    trouble: Trouble,
 }
 
 impl Running {
     fn serve(&mut self) -> Result<(), StoreError> {
         let left = self.engine.broker.doubtful_all();
         self.report_departed(left);
-        // With it goes what the broker said on recovery: that the store is in use from here on.
         self.commit_and_release()?;
         loop {
             let Some(first) = self.wait() else { return self.stop() };
             let mut stop = false;
             self.engine.broker.tick(self.engine.clock.now());
-            let more = first.into_iter().chain(self.engine.commands.try_iter().take(BATCH_INPUTS_MAX));
-            for command in more.collect::<Vec<_>>() {
+            let more = if self.trouble.is_full() { 0 } else { BATCH_INPUTS_MAX };
+            let batch = first.into_iter().chain(self.engine.commands.try_iter().take(more));
+            for command in batch.collect::<Vec<_>>() {
                 stop |= self.take(command);
             }
             self.commit_and_release()?;
@@ -157,8 +164,17 @@ impl Running {
                 if let Input::Closed { session, .. } = &input {
                     self.closed.push(*session);
                 }
-                let doubtful = self.engine.broker.doubtful(&input);
-                self.report_departed(doubtful);
+                if let Input::Call { session, call, request } = &input
+                    && let Some(refusal) = self.trouble.refuses(request, now.tick)
+                {
+                    self.answer(*session, call.clone(), &Err(refusal.clone()));
+                    return false;
+                }
+                // To free a name takes a commit, which this call may not need.
+                if !self.trouble.is_full() {
+                    let doubtful = self.engine.broker.doubtful(&input);
+                    self.report_departed(doubtful);
+                }
                 self.engine.broker.handle(now, input);
             }
             Command::Stop => return true,
@@ -181,19 +197,55 @@ impl Running {
     }
 
     fn commit_and_release(&mut self) -> Result<(), StoreError> {
-        let Step { mutations, effects } = self.engine.broker.drain();
-        if !mutations.is_empty()
-            && let Err(error) = self.engine.store.commit(&mutations)
-        {
-            tracing::error!(error = &error as &dyn std::error::Error, "a commit failed; the daemon ends");
-            self.refuse(effects, &error.refusal());
-            return Err(error);
+        let mut step = self.engine.broker.drain();
+        if !step.mutations.is_empty() {
+            match self.engine.store.commit(&step.mutations) {
+                Ok(()) => self.committed(),
+                Err(error) => step = self.take_back(step, error)?,
+            }
         }
-        self.release(effects);
+        self.engine.broker.confirm();
+        self.release(step.effects);
         for session in self.closed.drain(..) {
             self.outboxes.remove(&session);
         }
         Ok(())
+    }
+
+    fn committed(&mut self) {
+        if self.trouble.committed(self.engine.clock.now().tick) {
+            tracing::info!("the store takes commits again");
+            self.engine.broker.rest(false);
+        }
+    }
+
+    /// The commit of `step` failed: opens the store again, sets the broker back to what it holds, and
+    /// returns what is to be said instead. The failed write is not tried again.
+    fn take_back(&mut self, step: Step, error: StoreError) -> Result<Step, StoreError> {
+        let refusal = error.refusal();
+        let (now, was_full) = (self.engine.clock.now(), self.trouble.is_full());
+        if !self.trouble.survives(&error, now.tick) {
+            tracing::error!(error = &error as &dyn std::error::Error, "a commit failed; the daemon ends");
+            self.refuse(step.effects, &refusal);
+            return Err(error);
+        }
+        let rows = match self.engine.store.reopen() {
+            Ok(rows) => rows,
+            Err(error) => {
+                let said = &error as &dyn std::error::Error;
+                tracing::error!(error = said, "a store that failed cannot be opened again; the daemon ends");
+                self.refuse(step.effects, &refusal);
+                return Err(error);
+            }
+        };
+        let rolled_back = self.engine.broker.roll_back(&rows, step, &refusal, now);
+        rolled_back.map_err(|inconsistent| StoreError::Damaged(inconsistent.to_string()))?;
+        self.engine.broker.rest(self.trouble.is_full());
+        if !was_full {
+            let what = format!("{refusal}; the store was opened again, {} rows", rows.len());
+            self.engine.archive.note(&format!("a commit failed at {}", now.wall), &what);
+        }
+        Ok(self.engine.broker.drain())
     }
 
     /// Lets effects out: their mutations are durable.

@@ -14,6 +14,7 @@ mod clock;
 mod engine;
 mod ownership;
 mod session;
+mod trouble;
 
 use std::time::Duration;
 
@@ -142,10 +143,13 @@ fn recover(paths: &Paths, config: &Config, activated: bool) -> anyhow::Result<Pa
     };
     let recovered = RedbStore::open(options).map_err(|e| e.refusal())?;
     let now = clock.now();
-    let broker = Broker::recover(config.limits(), &recovered.mutations, now).map_err(|e| {
+    let mut broker = Broker::recover(config.limits(), &recovered.mutations, now).map_err(|e| {
         Refusal::new(RefusalCode::StoreDamaged, e.to_string())
             .hint("keep the file, move it aside, and start ipcd again without it")
     })?;
+    // What the broker says on recovery: that the store is in use from here on.
+    let mut store: Box<dyn Store> = Box::new(recovered.store);
+    store.commit(&broker.drain().mutations).map_err(|e| e.refusal())?;
     let archive = Archive::new(paths, config.history, recovered.warnings);
     let facts = DaemonStatus {
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -156,7 +160,7 @@ fn recover(paths: &Paths, config: &Config, activated: bool) -> anyhow::Result<Pa
         history: paths.history_dir.display().to_string(),
         ..DaemonStatus::default()
     };
-    Ok(Parts { broker, store: Box::new(recovered.store), archive, clock, facts })
+    Ok(Parts { broker, store, archive, clock, facts })
 }
 
 type Started = (UnboundedReceiver<Notice>, EngineHandle, std::thread::JoinHandle<()>);
