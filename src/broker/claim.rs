@@ -59,6 +59,7 @@ impl Broker {
         let auto = auto && self.holder_of(mailbox).is_none_or(|h| h.auto);
         self.take(&claimant, &name, mailbox, auto);
         let held = self.take_held(session, mailbox, &r.held);
+        self.sound_alarm(mailbox);
         Ok(Response::Registered(Registered {
             name: self.name_of(mailbox),
             resumed,

@@ -10,6 +10,7 @@
 //! - Each call gets exactly one answer, unless its session is gone.
 //! - An accepted message is ready, leased or dead until it is settled; never two of them, never none.
 
+mod alarm;
 mod auto;
 mod claim;
 mod dead;
@@ -73,6 +74,9 @@ pub struct Broker {
     /// The store takes no commits: what only time asks for waits.
     resting: bool,
     now: Now,
+    /// What everyone must hear, and who was told by this daemon.
+    alarm: Option<String>,
+    alarmed: BTreeSet<MailboxId>,
     /// Messages up to this number may have been shown before a commit failed.
     repeat_until: u64,
     /// What a failed commit leads back to.
@@ -98,6 +102,8 @@ impl Broker {
             stopping: false,
             resting: false,
             now,
+            alarm: None,
+            alarmed: BTreeSet::new(),
             repeat_until: 0,
             confirmed: Confirmed::default(),
             step: Step::default(),

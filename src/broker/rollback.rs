@@ -46,6 +46,7 @@ impl Broker {
         self.repeat_until = self.state.counters.last_message;
         self.next_expiry = Some(Timestamp(0));
         self.step = Step::default();
+        self.alarmed.clear();
         self.now = Now { wall: now.wall.max(self.now.wall), ..now };
         self.presence.take_back(&self.confirmed.holdings, &self.state);
         let answered = self.refuse_all(failed.effects, refusal);

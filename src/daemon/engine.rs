@@ -9,6 +9,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 
 use tokio::sync::mpsc::UnboundedSender;
 
+use super::alarm::Alarm;
 use super::archive::Archive;
 use super::clock::Clock;
 use super::trouble::Trouble;
@@ -18,6 +19,7 @@ use crate::protocol::event::Event;
 use crate::protocol::hello::Hello;
 use crate::protocol::peer::{Peer, ProcessId};
 use crate::protocol::refusal::Refusal;
+use crate::protocol::request::Request;
 use crate::protocol::response::{DaemonStatus, Response};
 use crate::protocol::wire::{self, CallId};
 use crate::store::{Store, StoreError};
@@ -79,6 +81,7 @@ pub struct Engine {
     pub archive: Archive,
     pub clock: Clock,
     pub is_alive: IsAlive,
+    pub alarm: Alarm,
     /// What `status` says of the daemon, but for what changes.
     pub facts: DaemonStatus,
     pub commands: Receiver<Command>,
@@ -169,6 +172,12 @@ impl Running {
                 {
                     self.answer(*session, call.clone(), &Err(refusal.clone()));
                     return false;
+                }
+                if self.engine.broker.has_alarm()
+                    && let Input::Call { request: Request::Register(_), .. } = &input
+                    && self.engine.alarm.text().is_none()
+                {
+                    self.engine.broker.set_alarm(None);
                 }
                 // To free a name takes a commit, which this call may not need.
                 if !self.trouble.is_full() {
@@ -304,7 +313,7 @@ impl Running {
             status.daemon = Some(DaemonStatus {
                 uptime_seconds: self.engine.clock.uptime().as_secs(),
                 store_bytes: self.engine.store.size_bytes(),
-                last_error: self.engine.archive.last_error(),
+                last_error: self.engine.alarm.text().or_else(|| self.engine.archive.last_error()),
                 ..self.engine.facts.clone()
             });
         }

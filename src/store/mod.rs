@@ -16,6 +16,7 @@ mod memory;
 mod migrate;
 mod peek;
 mod redb;
+mod salvage;
 mod tables;
 
 #[cfg(all(test, unix))]
@@ -27,6 +28,7 @@ use std::path::PathBuf;
 
 pub use self::memory::MemoryStore;
 pub use self::redb::RedbStore;
+pub use self::salvage::{Salvaged, leave_note, notes, replace};
 use crate::broker::mutation::Mutation;
 use crate::protocol::refusal::{Refusal, RefusalCode};
 

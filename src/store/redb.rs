@@ -260,6 +260,20 @@ fn create(path: &Path, steps: &[Step], two_phase: bool) -> Result<(), StoreError
     })
 }
 
+/// Puts a new store that holds `rows` in place of whatever is at `path`.
+pub(super) fn create_with(path: &Path, rows: &[Mutation], two_phase: bool) -> Result<(), StoreError> {
+    file::create(path, |file| {
+        guarded(|| {
+            let db = build(FileBackend::new(file)?)?;
+            migrate::bring_up(&db, STEPS, two_phase)?;
+            let write = begin_write(&db, two_phase)?;
+            Tables::new(&write).apply_all(rows)?;
+            write.commit()?;
+            Ok(db.close()?)
+        })
+    })
+}
+
 /// A database that was opened, and what it holds.
 struct Opened {
     db: Database,
@@ -327,7 +341,7 @@ fn patiently<T>(tries: u32, mut open: impl FnMut() -> Result<T, StoreError>) -> 
 
 /// Turns a panic of redb over damaged pages into an error. What the panic left half done is not used
 /// again: an open gives its database up, and a commit marks its store as failed.
-fn guarded<T>(work: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
+pub(super) fn guarded<T>(work: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
         let what = panic
             .downcast_ref::<String>()

@@ -156,3 +156,80 @@ fn on_a_full_disk_sends_are_refused_the_rest_goes_on_and_all_resumes() {
     let read = bob.ok("check", json!({}));
     assert_eq!(read["messages"].as_array().unwrap().len(), 1, "{read}");
 }
+
+/// The notes beside the store.
+fn notes(world: &World) -> Vec<std::path::PathBuf> {
+    let all = std::fs::read_dir(world.state()).unwrap().map(|entry| entry.unwrap().path());
+    all.filter(|path| {
+        path.to_string_lossy().contains(".damaged-") && path.extension() == Some("txt".as_ref())
+    })
+    .collect()
+}
+
+#[test]
+fn a_damaged_store_is_said_everywhere_until_a_person_takes_the_note_away() {
+    let world = World::new();
+    world.agent("alice").ok("send", json!({"to_id": "bob", "content": "before"}));
+    assert_eq!(world.run(&["stop"]).code, 0);
+    // What a bad cable leaves: the first bytes are a store's, the rest is not.
+    let store = world.state().join("ipcd.redb");
+    let mut bytes = std::fs::read(&store).unwrap();
+    bytes[4096..].fill(0x5a);
+    std::fs::write(&store, &bytes).unwrap();
+    let mut bob = world.agent("bob");
+    let read = bob.ok("check", json!({}));
+    let first = &read["messages"][0];
+    assert_eq!(first["from"], "system", "{read}");
+    assert!(first["content"].as_str().unwrap().contains("the store is damaged"), "{read}");
+    let said = world.json(&["status"])["daemon"]["last_error"].as_str().unwrap().to_owned();
+    assert!(said.contains("unread mail may be lost") && said.contains("is removed"), "{said}");
+    assert!(world.run(&["check"]).out.contains("the store is damaged"), "the person hears of it, too");
+    assert!(world.log().contains("the store is damaged"));
+    let evidence = std::fs::read_dir(world.state()).unwrap().map(|entry| entry.unwrap().path());
+    let mut evidence = evidence.filter(|path| std::fs::read(path).is_ok_and(|found| found == bytes));
+    assert!(evidence.next().is_some(), "the damaged file is kept as it was");
+    // A new daemon says it again, and a person can end that.
+    assert_eq!(world.run(&["stop"]).code, 0);
+    world.json(&["list"]);
+    assert_eq!(world.json(&["status"])["daemon"]["last_error"].as_str().unwrap(), said);
+    notes(&world).iter().for_each(|note| std::fs::remove_file(note).unwrap());
+    assert!(world.json(&["status"])["daemon"]["last_error"].is_null());
+}
+
+#[test]
+fn a_store_that_was_put_back_from_yesterday_is_noticed() {
+    let world = World::new();
+    let mut alice = world.agent("alice");
+    alice.ok("send", json!({"to_id": "bob", "content": "old"}));
+    assert_eq!(world.run(&["stop"]).code, 0);
+    let (store, old) = (world.state().join("ipcd.redb"), world.state().join("old"));
+    std::fs::copy(&store, &old).unwrap();
+    alice.ok("send", json!({"to_id": "bob", "content": "new"}));
+    assert_eq!(world.run(&["stop"]).code, 0);
+    std::fs::rename(&old, &store).unwrap();
+    world.json(&["list"]);
+    let said = world.json(&["status"])["daemon"]["last_error"].as_str().unwrap().to_owned();
+    assert!(said.contains("rolled back") && notes(&world).len() == 1, "{said}");
+}
+
+#[test]
+fn a_place_that_cannot_be_written_to_is_one_clear_error() {
+    let world = World::new();
+    let state = world.folder("state");
+    std::fs::set_permissions(&state, std::fs::Permissions::from_mode(0o700)).unwrap();
+    if !is_root() {
+        return skip("a read-only disk", "only root can mount one");
+    }
+    let script =
+        "mount -t tmpfs -o ro,mode=0700 tmpfs \"$IPCD_HOME/state\" || exit 99\nexec \"$IPCD\" daemon";
+    let mut shell = Command::new("unshare");
+    shell.args(["--mount", "sh", "-c", script]);
+    shell.env_clear().envs(world.environment()).env("IPCD", env!("CARGO_BIN_EXE_ipcd"));
+    let said = ended(spawn(shell));
+    if said.code == 99 || said.err.contains("unshare") {
+        return skip("a read-only disk", "no mount namespace here");
+    }
+    assert_eq!(said.code, 1, "{said:?}");
+    let errors: Vec<&str> = said.err.lines().filter(|line| line.starts_with("error:")).collect();
+    assert!(errors.len() == 1 && errors[0].contains("Read-only") && errors[0].contains("state"), "{said:?}");
+}
