@@ -17,7 +17,7 @@ use redb::{Database, ReadableTable, TableDefinition, WriteTransaction};
 
 use self::disk::{Disk, Rng};
 use super::memory::Rows;
-use super::migrate::Step;
+use super::migrate::{self, Step};
 use super::salvage;
 use super::tables::{self, MESSAGES, META};
 use super::{MemoryStore, Recovered, RedbStore, Store, StoreError, StoreOptions};
