@@ -67,6 +67,7 @@ impl Broker {
             self.tell_name(mailbox);
         }
         let held = self.take_held(session, mailbox, &r.held);
+        self.sound_alarm(mailbox);
         Ok(Response::Registered(Registered {
             name: self.name_of(mailbox),
             resumed,

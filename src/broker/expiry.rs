@@ -22,7 +22,7 @@ impl Broker {
     /// Clears what is over. Costs nothing until something is.
     pub(super) fn expire(&mut self) {
         let now = self.wall();
-        if self.next_expiry.is_none_or(|at| now < at) {
+        if self.resting || self.next_expiry.is_none_or(|at| now < at) {
             return;
         }
         let over = |at: Option<Timestamp>| at.is_some_and(|at| at <= now);

@@ -10,6 +10,7 @@
 //! - Each call gets exactly one answer, unless its session is gone.
 //! - An accepted message is ready, leased or dead until it is settled; never two of them, never none.
 
+mod alarm;
 mod auto;
 mod claim;
 mod dead;
@@ -25,6 +26,7 @@ mod presence;
 mod quota;
 mod reading;
 mod reply;
+mod rollback;
 mod sending;
 pub mod state;
 mod status;
@@ -42,6 +44,7 @@ use limits::Limits;
 use mutation::{Counters, MailboxId, Mutation};
 use presence::{Presence, Session, Speaker};
 use quota::Quota;
+use rollback::Confirmed;
 use state::{Inconsistent, State};
 use waiters::Waiters;
 
@@ -69,7 +72,16 @@ pub struct Broker {
     /// The clock leapt ahead: no mail expires before this.
     spared_until: Option<Tick>,
     stopping: bool,
+    /// The store takes no commits: what only time asks for waits.
+    resting: bool,
     now: Now,
+    /// What everyone must hear, and who was told by this daemon.
+    alarm: Option<String>,
+    alarmed: BTreeSet<MailboxId>,
+    /// Messages up to this number may have been shown before a commit failed.
+    repeat_until: u64,
+    /// What a failed commit leads back to.
+    confirmed: Confirmed,
     step: Step,
 }
 
@@ -89,7 +101,12 @@ impl Broker {
             next_expiry: Some(Timestamp(0)),
             spared_until: None,
             stopping: false,
+            resting: false,
             now,
+            alarm: None,
+            alarmed: BTreeSet::new(),
+            repeat_until: 0,
+            confirmed: Confirmed::default(),
             step: Step::default(),
         };
         let before = broker.state.counters;
@@ -209,7 +226,9 @@ impl Broker {
         for (mailbox, id) in self.presence.all_leases() {
             self.return_lease(mailbox, id, true);
         }
-        let counters = Counters { clean: true, wall: self.wall(), ..self.state.counters };
+        let before = self.state.counters;
+        let repeat_until = before.repeat_until.max(self.repeat_until);
+        let counters = Counters { clean: true, repeat_until, wall: self.wall(), ..before };
         self.change(Mutation::PutCounters(counters));
     }
 

@@ -29,6 +29,14 @@ pub struct Presence {
     leases: BTreeMap<(MailboxId, MessageId), SessionId>,
 }
 
+/// Who held which name by a connection, and which mail, at one moment.
+#[derive(Debug, Default)]
+pub struct Holdings {
+    /// With the count of the last `mail` push.
+    sessions: Vec<(SessionId, Option<MailboxId>, u64)>,
+    leases: BTreeMap<(MailboxId, MessageId), SessionId>,
+}
+
 /// In whose name a call is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Speaker {
@@ -71,6 +79,33 @@ impl Presence {
 
     pub fn unlease(&mut self, mailbox: MailboxId, message: MessageId) {
         self.leases.remove(&(mailbox, message));
+    }
+
+    pub fn holdings(&self) -> Holdings {
+        let sessions = self.sessions.iter().map(|(session, s)| (*session, s.mailbox, s.told)).collect();
+        Holdings { sessions, leases: self.leases.clone() }
+    }
+
+    /// As it was at that moment, for sessions that are still here and for what `state` still holds.
+    /// Who came since holds nothing.
+    pub fn take_back(&mut self, then: &Holdings, state: &State) {
+        self.holders.clear();
+        for s in self.sessions.values_mut() {
+            (s.mailbox, s.told) = (None, 0);
+        }
+        for (session, mailbox, told) in &then.sessions {
+            let mailbox = mailbox.filter(|m| state.mailboxes.contains_key(m));
+            if let (Some(s), Some(mailbox)) = (self.sessions.get_mut(session), mailbox) {
+                (s.mailbox, s.told) = (Some(mailbox), *told);
+                self.holders.insert(mailbox, *session);
+            }
+        }
+        let unsettled = |(mailbox, message): &(MailboxId, MessageId)| {
+            state.mailboxes.get(mailbox).is_some_and(|m| m.unsettled.contains_key(message))
+        };
+        let here = |session: &SessionId| self.sessions.contains_key(session);
+        let kept = then.leases.iter().filter(|(lease, session)| unsettled(lease) && here(session));
+        self.leases = kept.map(|(lease, session)| (*lease, *session)).collect();
     }
 
     /// Leased deliveries of one mailbox.

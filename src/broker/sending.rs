@@ -150,6 +150,11 @@ impl Broker {
         let limit = self.limits.mailbox_messages;
         let waiting = |m: &MailboxId| self.state.mailboxes.get(m).map_or(0, |m| m.unsettled.len());
         audience.retain(|m| limit == 0 || waiting(m) < limit);
+        self.notify(audience, text);
+    }
+
+    /// A notice of the daemon to each of `audience`.
+    pub(super) fn notify(&mut self, audience: Vec<MailboxId>, text: &str) {
         if audience.is_empty() {
             return;
         }
@@ -176,7 +181,7 @@ impl Broker {
     }
 
     /// Instances that are live or were seen of late, without `except` and without the user.
-    fn audience(&self, except: MailboxId) -> Vec<MailboxId> {
+    pub(super) fn audience(&self, except: MailboxId) -> Vec<MailboxId> {
         let recent = |m: &&MailboxId| {
             let Some(holder) = self.holder_of(**m) else { return false };
             self.is_live(**m) || self.wall().since(holder.last_seen) < self.limits.recently_seen

@@ -81,7 +81,8 @@ impl Broker {
             reply_to: row.reply_to,
             thread: row.thread,
             hops: row.hops,
-            redelivered: delivery.redelivered || id.0 <= self.state.counters.repeat_until,
+            redelivered: delivery.redelivered
+                || id.0 <= self.state.counters.repeat_until.max(self.repeat_until),
             delivery: delivery.tries + u32::from(delivery.dead.is_none()),
             sender: row.sender.clone(),
         })

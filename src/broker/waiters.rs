@@ -19,7 +19,7 @@ pub struct Waiter {
 }
 
 /// All waiters, in the order in which they came.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Waiters {
     next: u64,
     waiting: BTreeMap<u64, Waiter>,
@@ -51,6 +51,11 @@ impl Waiters {
     pub fn take_call(&mut self, session: SessionId, call: &CallId) -> Option<Waiter> {
         let number = self.waiting.iter().find(|(_, w)| w.session == session && w.call == *call)?.0;
         self.take(*number)
+    }
+
+    /// Whether this call waits.
+    pub fn holds(&self, session: SessionId, call: &CallId) -> bool {
+        self.waiting.values().any(|w| w.session == session && w.call == *call)
     }
 
     pub fn take_session(&mut self, session: SessionId) -> Vec<Waiter> {

@@ -131,7 +131,8 @@ impl Archive {
         self.last_error.clone()
     }
 
-    fn note(&mut self, doing: &str, error: &dyn Display) {
+    /// Keeps `error` for `status`.
+    pub fn note(&mut self, doing: &str, error: &dyn Display) {
         tracing::warn!("{doing}: {error}");
         self.last_error = Some(format!("{doing}: {error}"));
     }

@@ -9,8 +9,10 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 
 use tokio::sync::mpsc::UnboundedSender;
 
+use super::alarm::Alarm;
 use super::archive::Archive;
 use super::clock::Clock;
+use super::trouble::Trouble;
 use crate::broker::mutation::MailboxId;
 use crate::broker::{Broker, Effect, Input, SessionId, Step};
 use crate::planted::{Bug, planted};
@@ -18,6 +20,7 @@ use crate::protocol::event::Event;
 use crate::protocol::hello::Hello;
 use crate::protocol::peer::{Peer, ProcessId};
 use crate::protocol::refusal::Refusal;
+use crate::protocol::request::Request;
 use crate::protocol::response::{DaemonStatus, Response};
 use crate::protocol::wire::{self, CallId};
 use crate::store::{Store, StoreError};
@@ -79,6 +82,7 @@ pub struct Engine {
     pub archive: Archive,
     pub clock: Clock,
     pub is_alive: IsAlive,
+    pub alarm: Alarm,
     /// What `status` says of the daemon, but for what changes.
     pub facts: DaemonStatus,
     pub commands: Receiver<Command>,
@@ -86,7 +90,7 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Runs until it is told to stop, nobody can tell it anything any more, or a commit fails.
+    /// Runs until it is told to stop, nobody can tell it anything any more, or the store fails for good.
     pub fn run(self) {
         let notices = self.notices.clone();
         let mut running = Running::new(self);
@@ -111,11 +115,12 @@ pub(super) struct Running {
     outboxes: BTreeMap<SessionId, Outbox>,
     /// Sessions that said their last word in this batch. They still hear what they asked before.
     closed: Vec<SessionId>,
+    trouble: Trouble,
 }
 
 impl Running {
     pub(super) fn new(engine: Engine) -> Running {
-        Running { engine, outboxes: BTreeMap::new(), closed: Vec::new() }
+        Running { engine, outboxes: BTreeMap::new(), closed: Vec::new(), trouble: Trouble::default() }
     }
 
     fn serve(&mut self) -> Result<(), StoreError> {
@@ -137,8 +142,9 @@ impl Running {
         let Some(first) = self.wait() else { return Ok(false) };
         let mut stop = false;
         self.engine.broker.tick(self.engine.clock.now());
-        let more = first.into_iter().chain(self.engine.commands.try_iter().take(BATCH_INPUTS_MAX));
-        for command in more.collect::<Vec<_>>() {
+        let more = if self.trouble.is_full() { 0 } else { BATCH_INPUTS_MAX };
+        let batch = first.into_iter().chain(self.engine.commands.try_iter().take(more));
+        for command in batch.collect::<Vec<_>>() {
             stop |= self.take(command);
         }
         self.commit_and_release()?;
@@ -170,8 +176,23 @@ impl Running {
                 if let Input::Closed { session, .. } = &input {
                     self.closed.push(*session);
                 }
-                let doubtful = self.engine.broker.doubtful(&input);
-                self.report_departed(doubtful);
+                if let Input::Call { session, call, request } = &input
+                    && let Some(refusal) = self.trouble.refuses(request, now.tick)
+                {
+                    self.answer(*session, call.clone(), &Err(refusal.clone()));
+                    return false;
+                }
+                if self.engine.broker.has_alarm()
+                    && let Input::Call { request: Request::Register(_), .. } = &input
+                    && self.engine.alarm.text().is_none()
+                {
+                    self.engine.broker.set_alarm(None);
+                }
+                // To free a name takes a commit, which this call may not need.
+                if !self.trouble.is_full() {
+                    let doubtful = self.engine.broker.doubtful(&input);
+                    self.report_departed(doubtful);
+                }
                 self.engine.broker.handle(now, input);
             }
             Command::Stop => return true,
@@ -194,22 +215,59 @@ impl Running {
     }
 
     fn commit_and_release(&mut self) -> Result<(), StoreError> {
-        let Step { mutations, mut effects } = self.engine.broker.drain();
+        let mut step = self.engine.broker.drain();
         if planted(Bug::EarlyAck) {
-            self.release(std::mem::take(&mut effects));
+            let effects = std::mem::take(&mut step.effects);
+            self.release(effects);
         }
-        if !mutations.is_empty()
-            && let Err(error) = self.engine.store.commit(&mutations)
-        {
-            tracing::error!(error = &error as &dyn std::error::Error, "a commit failed; the daemon ends");
-            self.refuse(effects, &error.refusal());
-            return Err(error);
+        if !step.mutations.is_empty() {
+            match self.engine.store.commit(&step.mutations) {
+                Ok(()) => self.committed(),
+                Err(error) => step = self.take_back(step, error)?,
+            }
         }
-        self.release(effects);
+        self.engine.broker.confirm();
+        self.release(step.effects);
         for session in self.closed.drain(..) {
             self.outboxes.remove(&session);
         }
         Ok(())
+    }
+
+    fn committed(&mut self) {
+        if self.trouble.committed(self.engine.clock.now().tick) {
+            tracing::info!("the store takes commits again");
+            self.engine.broker.rest(false);
+        }
+    }
+
+    /// The commit of `step` failed: opens the store again, sets the broker back to what it holds, and
+    /// returns what is to be said instead. The failed write is not tried again.
+    fn take_back(&mut self, step: Step, error: StoreError) -> Result<Step, StoreError> {
+        let refusal = error.refusal();
+        let (now, was_full) = (self.engine.clock.now(), self.trouble.is_full());
+        if !self.trouble.survives(&error, now.tick) {
+            tracing::error!(error = &error as &dyn std::error::Error, "a commit failed; the daemon ends");
+            self.refuse(step.effects, &refusal);
+            return Err(error);
+        }
+        let rows = match self.engine.store.reopen() {
+            Ok(rows) => rows,
+            Err(error) => {
+                let said = &error as &dyn std::error::Error;
+                tracing::error!(error = said, "a store that failed cannot be opened again; the daemon ends");
+                self.refuse(step.effects, &refusal);
+                return Err(error);
+            }
+        };
+        let rolled_back = self.engine.broker.roll_back(&rows, step, &refusal, now);
+        rolled_back.map_err(|inconsistent| StoreError::Damaged(inconsistent.to_string()))?;
+        self.engine.broker.rest(self.trouble.is_full());
+        if !was_full {
+            let what = format!("{refusal}; the store was opened again, {} rows", rows.len());
+            self.engine.archive.note(&format!("a commit failed at {}", now.wall), &what);
+        }
+        Ok(self.engine.broker.drain())
     }
 
     /// Lets effects out: their mutations are durable.
@@ -268,7 +326,7 @@ impl Running {
             status.daemon = Some(DaemonStatus {
                 uptime_seconds: self.engine.clock.uptime().as_secs(),
                 store_bytes: self.engine.store.size_bytes(),
-                last_error: self.engine.archive.last_error(),
+                last_error: self.engine.alarm.text().or_else(|| self.engine.archive.last_error()),
                 ..self.engine.facts.clone()
             });
         }

@@ -9,6 +9,7 @@
 //! 4. Readiness, told to whoever started us.
 //! 5. Connections.
 
+mod alarm;
 mod archive;
 mod clock;
 mod engine;
@@ -16,6 +17,7 @@ mod ownership;
 mod session;
 #[cfg(all(test, unix))]
 mod tests;
+mod trouble;
 
 use std::time::Duration;
 
@@ -25,6 +27,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use alarm::Alarm;
 use archive::Archive;
 use clock::Clock;
 use engine::{Command, End, Engine, EngineHandle, Notice};
@@ -37,8 +40,9 @@ use crate::protocol::peer::ProcessId;
 use crate::protocol::refusal::{Refusal, RefusalCode};
 use crate::protocol::response::DaemonStatus;
 use crate::protocol::startup::Startup;
+use crate::protocol::time::Now;
 use crate::protocol::wire;
-use crate::store::{RedbStore, Store, StoreOptions};
+use crate::store::{self, Recovered, RedbStore, Store, StoreError, StoreOptions};
 use crate::transport::activation::{Inherited, Notifier};
 use crate::transport::{self, Authority, Listener, Stream, directory, process};
 
@@ -133,6 +137,7 @@ struct Parts {
     broker: Broker,
     store: Box<dyn Store>,
     archive: Archive,
+    alarm: Alarm,
     clock: Clock,
     facts: DaemonStatus,
 }
@@ -144,12 +149,15 @@ fn recover(paths: &Paths, config: &Config, activated: bool) -> anyhow::Result<Pa
         head: paths.head.clone(),
         two_phase: config.commit == Commit::TwoPhase,
     };
-    let recovered = RedbStore::open(options).map_err(|e| e.refusal())?;
-    let now = clock.now();
-    let broker = Broker::recover(config.limits(), &recovered.mutations, now).map_err(|e| {
-        Refusal::new(RefusalCode::StoreDamaged, e.to_string())
-            .hint("keep the file, move it aside, and start ipcd again without it")
-    })?;
+    let (recovered, mut broker) = open_store(&options, config, clock.now()).map_err(|e| e.refusal())?;
+    let alarm = Alarm { store: paths.store.clone() };
+    if let Some(text) = alarm.text() {
+        tracing::error!("{text}");
+        broker.set_alarm(Some(text));
+    }
+    // What the broker says on recovery: that the store is in use from here on.
+    let mut store: Box<dyn Store> = Box::new(recovered.store);
+    store.commit(&broker.drain().mutations).map_err(|e| e.refusal())?;
     let archive = Archive::new(paths, config.history, recovered.warnings);
     let facts = DaemonStatus {
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -160,7 +168,48 @@ fn recover(paths: &Paths, config: &Config, activated: bool) -> anyhow::Result<Pa
         history: paths.history_dir.display().to_string(),
         ..DaemonStatus::default()
     };
-    Ok(Parts { broker, store: Box::new(recovered.store), archive, clock, facts })
+    Ok(Parts { broker, store, archive, alarm, clock, facts })
+}
+
+/// The store and what it says. A damaged one is kept aside, and what can be saved of it is in a new one;
+/// a note says so, until a person removes it.
+fn open_store(
+    options: &StoreOptions,
+    config: &Config,
+    now: Now,
+) -> Result<(Recovered<RedbStore>, Broker), StoreError> {
+    let open = || {
+        let recovered = RedbStore::open(options.clone())?;
+        let broker = Broker::recover(config.limits(), &recovered.mutations, now);
+        Ok((recovered, broker.map_err(|inconsistent| StoreError::Damaged(inconsistent.to_string()))?))
+    };
+    let note = |text: &str| {
+        if let Err(error) = store::leave_note(&options.path, now.wall, text) {
+            tracing::error!(%error, "a note beside the store cannot be written: {text}");
+        }
+    };
+    let mut said = Vec::new();
+    let opened = match open() {
+        Err(damaged @ StoreError::Damaged(_)) => {
+            // First of all, should this process not come to an end of it.
+            note(&format!("{damaged}; unread mail may be lost"));
+            let saved = store::replace(options, now.wall)?;
+            said.push(format!(
+                "{damaged}; unread mail may be lost: {} rows were saved, {} could not be used; the damaged file is kept as `{}`",
+                saved.rows,
+                saved.orphans,
+                saved.evidence.display(),
+            ));
+            open()
+        }
+        opened => opened,
+    };
+    let (recovered, broker) = opened?;
+    said.extend(recovered.warnings.iter().cloned());
+    if !said.is_empty() {
+        note(&said.join("; "));
+    }
+    Ok((recovered, broker))
 }
 
 type Started = (UnboundedReceiver<Notice>, EngineHandle, std::thread::JoinHandle<()>);
@@ -168,10 +217,10 @@ type Started = (UnboundedReceiver<Notice>, EngineHandle, std::thread::JoinHandle
 fn start_engine(parts: Parts) -> anyhow::Result<Started> {
     let (commands, received) = std::sync::mpsc::channel();
     let (notify, notices) = unbounded_channel();
-    let Parts { broker, store, archive, clock, facts } = parts;
+    let Parts { broker, store, archive, alarm, clock, facts } = parts;
     let is_alive = |p: &ProcessId| process::is_alive(p.pid, p.start, &p.boot);
     let engine =
-        Engine { broker, store, archive, clock, is_alive, facts, commands: received, notices: notify };
+        Engine { broker, store, archive, alarm, clock, is_alive, facts, commands: received, notices: notify };
     let thread = std::thread::Builder::new().name("engine".to_owned()).spawn(|| engine.run())?;
     Ok((notices, EngineHandle::new(commands), thread))
 }
@@ -273,7 +322,7 @@ impl Service {
         end
     }
 
-    async fn failed(mut self, error: crate::store::StoreError) -> anyhow::Result<()> {
+    async fn failed(mut self, error: StoreError) -> anyhow::Result<()> {
         self.notifier.stopping();
         self.ownership.unbind();
         drop(self.listener);

@@ -74,6 +74,11 @@ impl Store for MemoryStore {
         Ok(())
     }
 
+    fn reopen(&mut self) -> Result<Vec<Mutation>, StoreError> {
+        MemoryStore::reopen(self);
+        Ok(self.recover())
+    }
+
     fn size_bytes(&self) -> u64 {
         0
     }

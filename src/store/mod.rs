@@ -16,6 +16,7 @@ mod memory;
 mod migrate;
 mod peek;
 mod redb;
+mod salvage;
 mod tables;
 
 #[cfg(all(test, unix))]
@@ -29,6 +30,7 @@ pub use self::memory::MemoryStore;
 #[cfg(test)]
 pub(crate) use self::memory::Rows;
 pub use self::redb::RedbStore;
+pub use self::salvage::{Salvaged, leave_note, notes, replace};
 use crate::broker::mutation::Mutation;
 use crate::protocol::refusal::{Refusal, RefusalCode};
 
@@ -39,8 +41,15 @@ pub trait Store: Send {
     ///
     /// # Errors
     /// The batch is not there as far as is known: after a power cut or a restart the whole of it may
-    /// be found all the same, never a part. Every later commit fails too.
+    /// be found all the same, never a part. Every later commit fails too, until [`Store::reopen`].
     fn commit(&mut self, mutations: &[Mutation]) -> Result<(), StoreError>;
+
+    /// Gives up what failed, opens the same store anew with all checks, and returns what it holds, in the
+    /// order of [`Recovered::mutations`]: the batch that failed is among it as a whole or not at all.
+    ///
+    /// # Errors
+    /// The store is not usable; [`StoreError::Gone`] when it is another one by now.
+    fn reopen(&mut self) -> Result<Vec<Mutation>, StoreError>;
 
     /// What the store takes on disk, in bytes; 0 where that has no meaning.
     fn size_bytes(&self) -> u64;
@@ -110,7 +119,10 @@ impl StoreError {
     /// An error of the file system, told apart by what a person can do about it.
     fn from_io(doing: impl Into<String>, error: io::Error) -> StoreError {
         match error.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => StoreError::Full(error),
+            // The last one is a file that may not grow further: the same to whoever sends.
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
+                StoreError::Full(error)
+            }
             _ => StoreError::failed(doing, error),
         }
     }

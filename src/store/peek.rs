@@ -25,8 +25,8 @@ pub(super) fn schema(file: FileBackend) -> Result<Option<u64>, StoreError> {
 }
 
 /// A file under a layer of memory: reads see both, writes reach only the layer.
-struct Overlay {
-    file: FileBackend,
+pub(super) struct Overlay<B> {
+    file: B,
     layer: Mutex<Layer>,
 }
 
@@ -38,8 +38,8 @@ struct Layer {
     blocks: BTreeMap<u64, Box<[u8; BLOCK_BYTES]>>,
 }
 
-impl Overlay {
-    fn new(file: FileBackend) -> io::Result<Overlay> {
+impl<B: StorageBackend> Overlay<B> {
+    pub(super) fn new(file: B) -> io::Result<Overlay<B>> {
         let len = file.len()?;
         Ok(Overlay { file, layer: Mutex::new(Layer { len, base: len, blocks: BTreeMap::new() }) })
     }
@@ -71,7 +71,7 @@ fn parts(offset: u64, len: usize) -> impl Iterator<Item = (u64, usize, usize)> {
     })
 }
 
-impl StorageBackend for Overlay {
+impl<B: StorageBackend> StorageBackend for Overlay<B> {
     fn len(&self) -> io::Result<u64> {
         Ok(self.layer().len)
     }
@@ -155,7 +155,7 @@ impl StorageBackend for Overlay {
     }
 }
 
-impl fmt::Debug for Overlay {
+impl<B> fmt::Debug for Overlay<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Overlay")
     }

@@ -39,11 +39,15 @@ const COMPACT_RATIO: u64 = 4;
 /// redb frees in one pass what the last one moved; so many passes find an end in practice.
 const COMPACT_PASSES: u32 = 4;
 
+type Opener = Box<dyn Fn() -> Result<Opened, StoreError> + Send>;
+
 /// A [`Store`] in a redb file.
 pub struct RedbStore {
-    db: Database,
+    /// Absent after a failure.
+    db: Option<Database>,
     two_phase: bool,
-    failed: bool,
+    /// Opens it once more.
+    open: Opener,
     /// Absent for a backend that is no file.
     place: Option<Place>,
     head: Option<Head>,
@@ -90,14 +94,14 @@ impl RedbStore {
             }
         };
         let read = || read(options, steps, tries);
-        let mut recovered = read()?;
+        let mut recovered = read()?.recovered(opener(options));
         if recovered.is_sparse()
             && let Err(error) = recovered.compact()
         {
             // A full disk, most likely: it is no reason not to start.
             tracing::warn!(%error, "cannot compact the store; going on without it");
             drop(recovered);
-            recovered = read()?;
+            recovered = read()?.recovered(opener(options));
         }
         recovered.fresh |= created;
         recovered.warnings = warnings;
@@ -108,17 +112,28 @@ impl RedbStore {
 
     /// A store over another backend, without a head: for tests that cut the power.
     pub fn with_backend(
-        backend: impl StorageBackend,
+        backend: impl StorageBackend + Clone,
         two_phase: bool,
     ) -> Result<Recovered<RedbStore>, StoreError> {
-        guarded(|| recover(build(backend)?, STEPS, two_phase))
+        let open = move || guarded(|| recover(build(backend.clone())?, STEPS, two_phase));
+        Ok(open()?.recovered(Box::new(open)))
     }
 
     fn write(&self, mutations: &[Mutation]) -> Result<(), StoreError> {
-        let write = begin_write(&self.db, self.two_phase)?;
+        let db = self.db.as_ref().ok_or(StoreError::FailedBefore)?;
+        let write = begin_write(db, self.two_phase)?;
         Tables::new(&write).apply_all(mutations)?;
         write.commit()?;
         Ok(())
+    }
+
+    /// Lets the file go. What failed once fails again on the way out, and was told.
+    fn give_up(&mut self) {
+        let db = self.db.take();
+        let _ = guarded(|| {
+            drop(db);
+            Ok(())
+        });
     }
 
     fn write_head(&mut self, last_message: u64) {
@@ -134,16 +149,13 @@ impl RedbStore {
 
 impl Store for RedbStore {
     fn commit(&mut self, mutations: &[Mutation]) -> Result<(), StoreError> {
-        if self.failed {
-            return Err(StoreError::FailedBefore);
-        }
         if mutations.is_empty() {
             return Ok(());
         }
         let place = self.place.as_ref().map_or(Ok(()), Place::check);
         let done = place.and_then(|()| guarded(|| self.write(mutations)));
         if let Err(error) = done {
-            self.failed = true;
+            self.give_up();
             return Err(error);
         }
         if let Some(counters) = last_counters(mutations) {
@@ -152,15 +164,21 @@ impl Store for RedbStore {
         Ok(())
     }
 
+    fn reopen(&mut self) -> Result<Vec<Mutation>, StoreError> {
+        self.give_up();
+        self.place.as_ref().map_or(Ok(()), Place::check)?;
+        let Opened { db, place, rows, .. } = (self.open)()?;
+        (self.db, self.place) = (Some(db), place);
+        Ok(rows.mutations)
+    }
+
     fn size_bytes(&self) -> u64 {
         self.place.as_ref().map_or(0, Place::size_bytes)
     }
 
     fn close(self: Box<Self>) -> Result<(), StoreError> {
-        let RedbStore { db, failed, .. } = *self;
-        let closed = guarded(|| Ok(db.close()?));
-        // What failed before fails again, and was told.
-        if failed { Ok(()) } else { closed }
+        let Some(db) = self.db else { return Ok(()) };
+        guarded(|| Ok(db.close()?))
     }
 }
 
@@ -193,7 +211,7 @@ impl Recovered<RedbStore> {
 
     fn compact(&mut self) -> Result<(), StoreError> {
         let before = self.store.size_bytes();
-        let db = &mut self.store.db;
+        let Some(db) = &mut self.store.db else { return Ok(()) };
         guarded(|| {
             for _ in 0..COMPACT_PASSES {
                 if !db.compact()? {
@@ -244,27 +262,61 @@ fn create(path: &Path, steps: &[Step], two_phase: bool) -> Result<(), StoreError
     })
 }
 
+/// Puts a new store that holds `rows` in place of whatever is at `path`.
+pub(super) fn create_with(path: &Path, rows: &[Mutation], two_phase: bool) -> Result<(), StoreError> {
+    file::create(path, |file| {
+        guarded(|| {
+            let db = build(FileBackend::new(file)?)?;
+            migrate::bring_up(&db, STEPS, two_phase)?;
+            let write = begin_write(&db, two_phase)?;
+            Tables::new(&write).apply_all(rows)?;
+            write.commit()?;
+            Ok(db.close()?)
+        })
+    })
+}
+
+/// A database that was opened, and what it holds.
+struct Opened {
+    db: Database,
+    two_phase: bool,
+    place: Option<Place>,
+    rows: Rows,
+    fresh: bool,
+}
+
+impl Opened {
+    fn recovered(self, open: Opener) -> Recovered<RedbStore> {
+        let Opened { db, two_phase, place, rows, fresh } = self;
+        Recovered {
+            store: RedbStore { db: Some(db), two_phase, open, place, head: None },
+            mutations: rows.mutations,
+            row_bytes: rows.bytes,
+            fresh,
+            warnings: Vec::new(),
+        }
+    }
+}
+
+fn opener(options: &StoreOptions) -> Opener {
+    let options = options.clone();
+    Box::new(move || read(&options, STEPS, OPEN_TRIES))
+}
+
 /// Opens an existing file and reads it.
-fn read(options: &StoreOptions, steps: &[Step], tries: u32) -> Result<Recovered<RedbStore>, StoreError> {
+fn read(options: &StoreOptions, steps: &[Step], tries: u32) -> Result<Opened, StoreError> {
     let (db, place) = patiently(tries, || {
         let (backend, place) = backend(&options.path)?;
         Ok((guarded(|| build(backend))?, place))
     })?;
-    let mut recovered = guarded(|| recover(db, steps, options.two_phase))?;
-    recovered.store.place = Some(place);
-    Ok(recovered)
+    let opened = guarded(|| recover(db, steps, options.two_phase))?;
+    Ok(Opened { place: Some(place), ..opened })
 }
 
-fn recover(db: Database, steps: &[Step], two_phase: bool) -> Result<Recovered<RedbStore>, StoreError> {
+fn recover(db: Database, steps: &[Step], two_phase: bool) -> Result<Opened, StoreError> {
     let fresh = migrate::bring_up(&db, steps, two_phase)? == Verdict::Fresh;
     let rows = Rows::read(&db.begin_read()?)?;
-    Ok(Recovered {
-        store: RedbStore { db, two_phase, failed: false, place: None, head: None },
-        mutations: rows.mutations,
-        row_bytes: rows.bytes,
-        fresh,
-        warnings: Vec::new(),
-    })
+    Ok(Opened { db, two_phase, place: None, rows, fresh })
 }
 
 fn last_counters(mutations: &[Mutation]) -> Option<&Counters> {
@@ -291,7 +343,7 @@ fn patiently<T>(tries: u32, mut open: impl FnMut() -> Result<T, StoreError>) -> 
 
 /// Turns a panic of redb over damaged pages into an error. What the panic left half done is not used
 /// again: an open gives its database up, and a commit marks its store as failed.
-fn guarded<T>(work: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
+pub(super) fn guarded<T>(work: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
         let what = panic
             .downcast_ref::<String>()

@@ -26,6 +26,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::StoreError;
+use super::redb::guarded;
 use crate::broker::mutation::{MailboxId, MailboxRow, MessageRow, Mutation};
 use crate::protocol::message::MessageId;
 use crate::protocol::name::Name;
@@ -225,54 +226,110 @@ pub(super) struct Rows {
 }
 
 impl Rows {
+    /// # Errors
+    /// Any row that cannot be trusted.
     pub(super) fn read(read: &ReadTransaction) -> Result<Rows, StoreError> {
         let mut rows = Rows::default();
-        if let Some(row) = read.open_table(META)?.get(COUNTERS)? {
-            let counters = decode(row.value()).map_err(|what| damaged(&META, "counters", &what))?;
-            rows.mutations.push(Mutation::PutCounters(counters));
+        for table in TABLES {
+            table(&mut rows, read, &mut |error| Err(error))?;
         }
-        rows.table(read, MAILBOXES, |id, row: MailboxRow| {
-            Some(Mutation::PutMailbox(MailboxId(id), Arc::new(row)))
-        })?;
-        rows.table(read, NAMES, |name, row| {
-            let name = Name::parse(str::from_utf8(name).ok()?).ok()?;
-            Some(Mutation::PutName(name.key(), row))
-        })?;
-        rows.table(read, MESSAGES, |id, row: MessageRow| {
-            (row.id.0 == id).then(|| Mutation::PutMessage(Arc::new(row)))
-        })?;
-        rows.table(read, DELIVERIES, |(mailbox, id), row| {
-            Some(Mutation::PutDelivery(MailboxId(mailbox), MessageId(id), row))
-        })?;
-        rows.table(read, KEYS, |bytes, row| {
-            let (mailbox, key) = key_parts(bytes)?;
-            Some(Mutation::PutKey(mailbox, key, row))
-        })?;
-        rows.table(read, RECEIPTS, |(mailbox, id), row| {
-            Some(Mutation::PutReceipt(MailboxId(mailbox), MessageId(id), row))
-        })?;
         Ok(rows)
     }
 
-    /// Adds the rows of one table; `take` answers `None` for a key that its row cannot have.
+    /// Adds what can be read of a damaged store: a row that does not check out is left out, and of a
+    /// table that cannot be walked, what comes after.
+    pub(super) fn read_leniently(&mut self, read: &ReadTransaction) {
+        for table in TABLES {
+            let _ = guarded(|| {
+                table(self, read, &mut |error| {
+                    tracing::warn!(%error, "left out of what is saved");
+                    Ok(())
+                })
+            })
+            .inspect_err(|error| tracing::warn!(%error, "the rest of a table is lost"));
+        }
+    }
+
+    /// Adds the rows of one table; `take` answers `None` for a key that its row cannot have. `bad` says
+    /// whether a bad row ends it.
     fn table<K: ShownKey, R: DeserializeOwned>(
         &mut self,
         read: &ReadTransaction,
         table: TableDefinition<K, Bytes>,
+        bad: Bad<'_>,
         take: impl for<'k> Fn(K::SelfType<'k>, R) -> Option<Mutation>,
     ) -> Result<(), StoreError> {
+        let mut last: Option<Vec<u8>> = None;
         for entry in read.open_table(table)?.iter()? {
             let (key, value) = entry?;
-            let row = decode(value.value()).map_err(|what| damaged(&table, &K::show(&key.value()), &what))?;
-            let mutation = take(key.value(), row).ok_or_else(|| {
-                damaged(&table, &K::show(&key.value()), "the row does not belong to its key")
-            })?;
-            self.mutations.push(mutation);
-            self.bytes += value.value().len() as u64;
+            let bytes = K::as_bytes(&key.value()).as_ref().to_vec();
+            // Damaged branches can lead in a circle.
+            if last.as_ref().is_some_and(|last| K::compare(last, &bytes).is_ge()) {
+                return Err(damaged(&table, &K::show(&key.value()), "it comes after a higher key"));
+            }
+            last = Some(bytes);
+            let mutation = decode(value.value()).and_then(|row| {
+                take(key.value(), row).ok_or_else(|| "the row does not belong to its key".to_owned())
+            });
+            match mutation {
+                Ok(mutation) => {
+                    self.mutations.push(mutation);
+                    self.bytes += value.value().len() as u64;
+                }
+                Err(what) => bad(damaged(&table, &K::show(&key.value()), &what))?,
+            }
         }
         Ok(())
     }
 }
+
+/// What to do about a row that does not check out: end with it, or leave it out.
+type Bad<'b> = &'b mut dyn FnMut(StoreError) -> Result<(), StoreError>;
+type ReadTable = fn(&mut Rows, &ReadTransaction, Bad<'_>) -> Result<(), StoreError>;
+
+/// How each table is read, in the order of recovery.
+const TABLES: [ReadTable; 7] = [
+    |rows, read, bad| {
+        let Some(row) = read.open_table(META)?.get(COUNTERS)? else { return Ok(()) };
+        match decode(row.value()) {
+            Ok(counters) => rows.mutations.push(Mutation::PutCounters(counters)),
+            Err(what) => bad(damaged(&META, "counters", &what))?,
+        }
+        Ok(())
+    },
+    |rows, read, bad| {
+        rows.table(read, MAILBOXES, bad, |id, row: MailboxRow| {
+            Some(Mutation::PutMailbox(MailboxId(id), Arc::new(row)))
+        })
+    },
+    |rows, read, bad| {
+        rows.table(read, NAMES, bad, |name, row| {
+            let name = Name::parse(str::from_utf8(name).ok()?).ok()?;
+            Some(Mutation::PutName(name.key(), row))
+        })
+    },
+    |rows, read, bad| {
+        rows.table(read, MESSAGES, bad, |id, row: MessageRow| {
+            (row.id.0 == id).then(|| Mutation::PutMessage(Arc::new(row)))
+        })
+    },
+    |rows, read, bad| {
+        rows.table(read, DELIVERIES, bad, |(mailbox, id), row| {
+            Some(Mutation::PutDelivery(MailboxId(mailbox), MessageId(id), row))
+        })
+    },
+    |rows, read, bad| {
+        rows.table(read, KEYS, bad, |bytes, row| {
+            let (mailbox, key) = key_parts(bytes)?;
+            Some(Mutation::PutKey(mailbox, key, row))
+        })
+    },
+    |rows, read, bad| {
+        rows.table(read, RECEIPTS, bad, |(mailbox, id), row| {
+            Some(Mutation::PutReceipt(MailboxId(mailbox), MessageId(id), row))
+        })
+    },
+];
 
 fn damaged(table: &impl TableHandle, key: &str, what: &str) -> StoreError {
     StoreError::Damaged(format!("row {key} of table {}: {what}", table.name()))

@@ -10,11 +10,12 @@ use super::invariants;
 use crate::broker::limits::Limits;
 use crate::broker::mutation::{MailboxId, Mutation};
 use crate::broker::state::State;
-use crate::broker::{Broker, Effect, Input, SessionId};
+use crate::broker::{Broker, Effect, Input, SessionId, Step};
 use crate::protocol::hello::{Hello, Role, VersionRange};
 use crate::protocol::message::MessageId;
 use crate::protocol::name::NameKey;
 use crate::protocol::peer::{Ancestor, Peer, ProcessId};
+use crate::protocol::refusal::{Refusal, RefusalCode};
 use crate::protocol::request::Request;
 use crate::protocol::time::{Now, Tick, Timestamp};
 use crate::protocol::wire::CallId;
@@ -33,6 +34,8 @@ pub struct World {
     last_pid: u32,
     last_session: u64,
     last_call: i64,
+    /// The store fails the next call that changes anything.
+    pub fail_next: bool,
     /// Calls that have no answer yet.
     pending: BTreeMap<CallId, SessionId>,
 }
@@ -129,6 +132,7 @@ impl World {
             last_pid: 0,
             last_session: 0,
             last_call: 0,
+            fail_next: false,
             pending: BTreeMap::new(),
         };
         world.finish_step();
@@ -172,7 +176,9 @@ impl World {
         self.last_call += 1;
         let (session, call) = (self.session(label), CallId::Number(self.last_call));
         self.pending.insert(call.clone(), session);
-        (call.clone(), self.input(Input::Call { session, call, request }))
+        self.broker.handle(self.now, Input::Call { session, call: call.clone(), request });
+        let step = if std::mem::take(&mut self.fail_next) { self.fail_step() } else { self.broker.drain() };
+        (call, self.store(step))
     }
 
     /// Cancels the oldest call of `label` that has no answer.
@@ -279,6 +285,23 @@ impl World {
     /// Stores the step, and looks whether all that always holds still does.
     fn finish_step(&mut self) -> Vec<Effect> {
         let step = self.broker.drain();
+        self.store(step)
+    }
+
+    /// The store refuses the step; what the broker makes of it.
+    fn fail_step(&mut self) -> Step {
+        let failed = self.broker.drain();
+        if failed.mutations.is_empty() {
+            return failed;
+        }
+        let refusal = Refusal::new(RefusalCode::StoreFailed, "a scripted failure");
+        self.broker.roll_back(&self.rows.in_order(), failed, &refusal, self.now).expect("its own rows");
+        let step = self.broker.drain();
+        assert!(step.mutations.is_empty(), "{:?}", step.mutations);
+        step
+    }
+
+    fn store(&mut self, step: Step) -> Vec<Effect> {
         step.mutations.iter().for_each(|mutation| self.rows.apply(mutation));
         for effect in &step.effects {
             let (Effect::Reply { session, call, .. } | Effect::ReadCopy { session, call, .. }) = effect
@@ -290,6 +313,7 @@ impl World {
         let recovered = State::recover(&self.rows.in_order()).expect("the rows agree with each other");
         assert_eq!(recovered, self.broker.state, "what is stored is not what is live");
         invariants::check(&self.broker);
+        self.broker.confirm();
         step.effects
     }
 }

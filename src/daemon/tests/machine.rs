@@ -15,6 +15,7 @@ use tokio::sync::mpsc::unbounded_channel;
 use crate::broker::limits::Limits;
 use crate::broker::mutation::Mutation;
 use crate::broker::{Broker, Input, SessionId};
+use crate::daemon::alarm::Alarm;
 use crate::daemon::archive::Archive;
 use crate::daemon::clock::Clock;
 use crate::daemon::engine::{Command, Engine, Running};
@@ -82,6 +83,11 @@ impl Store for Witnessed {
         done
     }
 
+    /// A machine that lost its disk ends its daemon: what is found again is for the next one to see.
+    fn reopen(&mut self) -> Result<Vec<Mutation>, StoreError> {
+        Err(StoreError::FailedBefore)
+    }
+
     fn size_bytes(&self) -> u64 {
         self.store.size_bytes()
     }
@@ -145,6 +151,7 @@ impl Machine {
             store: Box::new(Witnessed { store: recovered.store, log: self.log.clone() }),
             // No history is kept: nothing here touches a real disk.
             archive: Archive::new(&self.paths, Duration::ZERO, Vec::new()),
+            alarm: Alarm { store: self.paths.store.clone() },
             clock: Clock::ByHand(self.now.clone()),
             is_alive: |process| ALIVE.with_borrow(|alive| alive.contains(&process.pid)),
             facts: DaemonStatus::default(),

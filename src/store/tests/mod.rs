@@ -17,10 +17,12 @@ use redb::{Database, ReadableTable, TableDefinition, WriteTransaction};
 
 use self::disk::{Disk, Rng};
 use super::memory::Rows;
-use super::migrate::Step;
+use super::migrate::{self, Step};
+use super::salvage;
 use super::tables::{self, MESSAGES, META};
 use super::{MemoryStore, Recovered, RedbStore, Store, StoreError, StoreOptions};
 use crate::broker::mutation::*;
+use crate::broker::state::State;
 use crate::protocol::message::{Body, Data, MessageId, Sender};
 use crate::protocol::name::Name;
 use crate::protocol::peer::ProcessId;

@@ -75,3 +75,36 @@ fn a_failed_step_leaves_the_old_schema() {
     assert!(RedbStore::open_with(&home.options(), &steps, 1).is_err());
     assert_eq!(home.open().mutations.len(), 1);
 }
+
+/// A store of schema 1 as ipcd 0.1.0 wrote it: [`every_row`], closed in order.
+///
+/// Never written anew. For the next schema, add a file beside it:
+/// `cargo test --lib write_the_fixture -- --ignored` writes `tests/fixtures/store-schema-N.redb` for the
+/// schema that this source writes, unless it is there. When a row gets a new field, its value in these
+/// rows is the one that an older row is read with.
+const SCHEMA_1: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/store-schema-1.redb");
+
+#[test]
+#[ignore = "writes a file into the source"]
+fn write_the_fixture() {
+    let path = SCHEMA_1.replace("-1.", &format!("-{}.", migrate::STEPS.len() + 1));
+    assert!(!Path::new(&path).exists(), "{path} is there");
+    let home = Home::new();
+    home.store(&every_row());
+    fs::copy(home.path(), path).unwrap();
+}
+
+#[test]
+fn a_store_of_the_first_schema_is_read_upgraded_and_not_taken_back() {
+    let home = Home::new();
+    fs::write(home.path(), fs::read(SCHEMA_1).unwrap()).unwrap();
+    let found = home.open();
+    assert_eq!(found.mutations, every_row());
+    close(found.store);
+    let step: [Step; 1] = [|_| Ok(())];
+    close(RedbStore::open_with(&home.options(), &step, 1).unwrap().store);
+    let newer = fs::read(home.path()).unwrap();
+    assert!(matches!(home.refused(), StoreError::TooNew { found: 2, known: 1 }));
+    assert!(fs::read(home.path()).unwrap() == newer, "the file was changed");
+    assert!(home.0.path().join("ipcd.redb.schema-1").exists(), "the old one is kept");
+}

@@ -243,7 +243,7 @@ impl Model {
         let speaks = self.speaks.get(who).copied();
         match (request, refusal.code) {
             (_, Code::NotRegistered) => assert!(speaks.is_none(), "{who} has a name"),
-            (_, Code::Retry | Code::Cancelled) => {}
+            (_, Code::Retry | Code::Cancelled | Code::StoreFailed) => {}
             (Request::Send(_) | Request::Broadcast(_), Code::Loop) => {}
             (Request::Send(send), code @ (Code::MailboxFull | Code::ShareFull)) => {
                 let (mailbox, _) = self.resolve(&send.to[0]).expect("a name that nobody uses is not full");

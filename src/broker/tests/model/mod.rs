@@ -34,9 +34,18 @@ const TRIES: u32 = 3;
 enum Op {
     Register(usize, Option<usize>),
     Rename(usize, usize),
-    Send { from: usize, to: usize, key: Option<u8>, ttl: Option<u64> },
+    Send {
+        from: usize,
+        to: usize,
+        key: Option<u8>,
+        ttl: Option<u64>,
+    },
     Broadcast(usize),
-    Check { who: usize, limit: usize, wait: u64 },
+    Check {
+        who: usize,
+        limit: usize,
+        wait: u64,
+    },
     Ack(usize),
     Nack(usize),
     Cancel(usize),
@@ -47,6 +56,8 @@ enum Op {
     Jump(i64),
     Restart,
     Crash,
+    /// The commit of the next call fails.
+    Fail,
 }
 
 fn op() -> impl Strategy<Value = Op> {
@@ -72,6 +83,7 @@ fn op() -> impl Strategy<Value = Op> {
         2 => (any::<bool>(), seconds()).prop_map(|(back, s)| Op::Jump(if back { -(s as i64) } else { s as i64 })),
         1 => Just(Op::Restart),
         2 => Just(Op::Crash),
+        3 => Just(Op::Fail),
     ]
 }
 
@@ -185,6 +197,10 @@ impl Model {
                 let effects = self.world.stop();
                 self.hear(&effects);
                 self.start_again();
+            }
+            Op::Fail => {
+                self.repeat_until = self.last_message;
+                self.world.fail_next = true;
             }
             Op::Crash => {
                 self.repeat_until = self.last_message;

@@ -1,0 +1,261 @@
+//! A store that cannot be trusted: it is kept aside as evidence, what can be read of it goes into a new
+//! one, and a note says so until a person takes the note away.
+//!
+//! What always holds:
+//! - No byte of the damaged file changes, and it is never removed.
+//! - At every moment the store's path holds the damaged file or a complete new one.
+//! - Only rows whose checksums hold are taken over, and only where they agree with each other.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use redb::backends::FileBackend;
+use redb::{Builder, ReadableDatabase, StorageBackend};
+
+use super::file;
+use super::migrate::{self, STEPS, Verdict};
+use super::peek::Overlay;
+use super::redb::guarded;
+use super::tables::{self, Rows};
+use super::{StoreError, StoreOptions};
+use crate::broker::mutation::{Counters, MailboxId, Mutation, NameRow};
+use crate::broker::state::State;
+use crate::files;
+use crate::protocol::message::MessageId;
+use crate::protocol::time::Timestamp;
+
+/// Bytes of pages in memory while a damaged file is read.
+const CACHE_BYTES: usize = 4 << 20;
+
+/// Bytes of a note that are read: one line.
+const NOTE_BYTES_MAX: u64 = 4096;
+
+/// Mailbox numbers that may have been given after those that were found: none is given twice.
+const MAILBOX_MARGIN: u64 = 1 << 16;
+
+/// What is left of a damaged store.
+pub struct Salvaged {
+    /// Rows of the new store.
+    pub rows: usize,
+    /// Rows that could be read and not be used, for what they speak of is missing.
+    pub orphans: usize,
+    /// Where the damaged file is kept.
+    pub evidence: PathBuf,
+}
+
+/// Puts a new store in the place of a damaged one, with the rows that can be saved.
+///
+/// # Errors
+/// The damaged file is still in its place then.
+pub fn replace(options: &StoreOptions, at: Timestamp) -> Result<Salvaged, StoreError> {
+    let path = options.path.as_path();
+    file::check_folder(path)?;
+    let tried_before = kept(path)?.iter().any(|kept| same_file(kept, path));
+    let evidence = keep(path, at)?;
+    // A file that ended the last salvage, and its process with it, would end this one, too.
+    let found = if tried_before { Rows::default() } else { read(&evidence) };
+    let (rows, orphans) = agreeing(found.mutations);
+    super::redb::create_with(path, &rows, options.two_phase)?;
+    Ok(Salvaged { rows: rows.len(), orphans, evidence })
+}
+
+/// Leaves a note beside the store that stands until a person removes it. One that says the same is left
+/// as it is.
+pub fn leave_note(store: &Path, at: Timestamp, text: &str) -> io::Result<()> {
+    if notes(store).iter().any(|(_, said)| said == text) {
+        return Ok(());
+    }
+    let path = beside(store, at, ".txt");
+    let mut note = files::open(files::options().write(true).create(true).truncate(true), &path)?;
+    writeln!(note, "{text}")?;
+    note.sync_all()?;
+    files::sync_dir(files::parent(store))
+}
+
+/// The notes that nobody has taken away, oldest first: where each is, and what it says.
+pub fn notes(store: &Path) -> Vec<(PathBuf, String)> {
+    let of = |path: PathBuf| {
+        use std::io::Read;
+        let mut text = Vec::new();
+        files::open(files::options().read(true), &path)
+            .ok()?
+            .take(NOTE_BYTES_MAX)
+            .read_to_end(&mut text)
+            .ok()?;
+        Some((path, String::from_utf8_lossy(&text).trim_end().to_owned()))
+    };
+    let all = siblings(store).unwrap_or_default();
+    all.into_iter().filter(|path| path.extension().is_some_and(|e| e == "txt")).filter_map(of).collect()
+}
+
+/// Damaged files that were kept before.
+fn kept(store: &Path) -> Result<Vec<PathBuf>, StoreError> {
+    let mut all = siblings(store)
+        .map_err(|e| StoreError::from_io(format!("cannot list {}", files::parent(store).display()), e))?;
+    all.retain(|path| path.extension().is_none_or(|e| e != "txt"));
+    Ok(all)
+}
+
+fn siblings(store: &Path) -> io::Result<Vec<PathBuf>> {
+    let prefix = format!("{}.damaged-", store.file_name().unwrap_or_default().to_string_lossy());
+    let mut found: Vec<PathBuf> = fs::read_dir(files::parent(store))?
+        .filter_map(Result::ok)
+        .filter(|entry| entry.file_name().to_string_lossy().starts_with(&prefix))
+        .map(|entry| entry.path())
+        .collect();
+    found.sort();
+    Ok(found)
+}
+
+fn beside(store: &Path, at: Timestamp, suffix: &str) -> PathBuf {
+    let mut name = store.as_os_str().to_owned();
+    name.push(format!(".damaged-{}{suffix}", at.to_string().replace(':', "")));
+    name.into()
+}
+
+/// Gives the damaged file a second name; what is no regular file, or on a file system without such
+/// names, is moved.
+fn keep(path: &Path, at: Timestamp) -> Result<PathBuf, StoreError> {
+    let evidence = beside(path, at, "");
+    let linked = match fs::symlink_metadata(path) {
+        Ok(found) if found.is_file() => fs::hard_link(path, &evidence),
+        _ => Err(io::ErrorKind::Unsupported.into()),
+    };
+    linked
+        .or_else(|_| fs::rename(path, &evidence))
+        .and_then(|()| files::sync_dir(files::parent(path)))
+        .map_err(|e| StoreError::from_io(format!("cannot move {} aside", path.display()), e))?;
+    Ok(evidence)
+}
+
+#[cfg(unix)]
+fn same_file(one: &Path, other: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let identity = |path| fs::symlink_metadata(path).map(|m| (m.dev(), m.ino())).ok();
+    identity(one).is_some_and(|one| Some(one) == identity(other))
+}
+
+#[cfg(not(unix))]
+fn same_file(_one: &Path, _other: &Path) -> bool {
+    false
+}
+
+fn read(evidence: &Path) -> Rows {
+    let regular = fs::symlink_metadata(evidence).is_ok_and(|found| found.is_file());
+    let file = || Ok::<_, StoreError>(FileBackend::new(file::open(evidence)?)?);
+    match regular.then(file) {
+        Some(Ok(backend)) => read_backend(backend),
+        Some(Err(error)) => {
+            tracing::warn!(%error, "the damaged store cannot be read");
+            Rows::default()
+        }
+        None => Rows::default(),
+    }
+}
+
+/// Whatever rows of a damaged store can be read. Nothing is written to it.
+pub(super) fn read_backend(backend: impl StorageBackend) -> Rows {
+    let mut rows = Rows::default();
+    let read = guarded(|| {
+        let db = Builder::new().set_cache_size(CACHE_BYTES).create_with_backend(Overlay::new(backend)?)?;
+        let read = db.begin_read()?;
+        // Rows of another schema are not for the types of this one.
+        if tables::schema(&read)
+            .is_ok_and(|schema| !matches!(migrate::judge(schema, STEPS), Ok(Verdict::Newest)))
+        {
+            return Ok(());
+        }
+        rows.read_leniently(&read);
+        Ok(())
+    });
+    if let Err(error) = read {
+        tracing::warn!(%error, "reading the damaged store");
+    }
+    rows
+}
+
+/// The rows that agree with each other, in the order of recovery, and how many do not. Numbers go on
+/// behind all that were found.
+pub(super) fn agreeing(rows: Vec<Mutation>) -> (Vec<Mutation>, usize) {
+    let found = rows.len();
+    let counters = counters_behind(&rows);
+    let mut state = State::default();
+    let mut kept: Vec<Mutation> = rows
+        .into_iter()
+        .filter(|row| !matches!(row, Mutation::PutCounters(_)) && state.apply(row).is_ok())
+        .collect();
+    // A mailbox says what its name is, should that row be lost.
+    for (id, mailbox) in &state.mailboxes {
+        let key = mailbox.row.name.key();
+        if !state.names.contains_key(&key) {
+            kept.push(Mutation::PutName(key, NameRow { mailbox: *id, forward_until: None }));
+        }
+    }
+    for row in &kept {
+        // It was applied before, or is a name that nobody has.
+        let _ = matches!(row, Mutation::PutName(..)).then(|| state.apply(row));
+    }
+    let named: BTreeSet<MailboxId> = state
+        .names
+        .iter()
+        .filter(|(key, row)| {
+            state.mailboxes.get(&row.mailbox).is_some_and(|m| m.row.name.key() == **key)
+                && row.forward_until.is_none()
+        })
+        .map(|(_, row)| row.mailbox)
+        .collect();
+    let in_named = |mailbox: &MailboxId| named.contains(mailbox);
+    let delivered: BTreeSet<MessageId> = kept
+        .iter()
+        .filter_map(|row| match row {
+            Mutation::PutDelivery(mailbox, id, _) if in_named(mailbox) => Some(*id),
+            _ => None,
+        })
+        .collect();
+    kept.retain(|row| match row {
+        Mutation::PutMailbox(mailbox, _)
+        | Mutation::PutDelivery(mailbox, ..)
+        | Mutation::PutKey(mailbox, ..)
+        | Mutation::PutReceipt(mailbox, ..) => in_named(mailbox),
+        Mutation::PutName(_, row) => in_named(&row.mailbox),
+        Mutation::PutMessage(row) => delivered.contains(&row.id),
+        _ => true,
+    });
+    // An empty store with no past has no counters either.
+    if counters != Counters::default() {
+        kept.insert(0, Mutation::PutCounters(counters));
+    }
+    let orphans = found.saturating_sub(kept.len());
+    (kept, orphans)
+}
+
+fn counters_behind(rows: &[Mutation]) -> Counters {
+    let mut counters = Counters::default();
+    let (mut message, mut mailbox) = (0, 0);
+    for row in rows {
+        match row {
+            Mutation::PutCounters(found) => counters = *found,
+            Mutation::PutMailbox(id, row) => {
+                mailbox = row.merged.iter().fold(mailbox.max(id.0), |max, id| max.max(id.0));
+            }
+            Mutation::PutMessage(row) => {
+                message = message.max(row.id.0);
+                mailbox = mailbox.max(row.from_mailbox.map_or(0, |id| id.0));
+            }
+            Mutation::PutDelivery(at, id, _) | Mutation::PutReceipt(at, id, _) => {
+                (mailbox, message) = (mailbox.max(at.0), message.max(id.0));
+            }
+            Mutation::PutName(_, row) => mailbox = mailbox.max(row.mailbox.0),
+            Mutation::PutKey(at, ..) => mailbox = mailbox.max(at.0),
+            _ => {}
+        }
+    }
+    if message.max(mailbox) > 0 || counters != Counters::default() {
+        let last_mailbox = counters.last_mailbox.max(mailbox) + MAILBOX_MARGIN;
+        let last_message = counters.last_message.max(message);
+        return Counters { last_mailbox, last_message, clean: false, ..counters };
+    }
+    counters
+}
