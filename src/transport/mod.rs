@@ -20,6 +20,7 @@ pub mod codec;
 pub mod directory;
 #[cfg(unix)]
 pub mod lock;
+mod network;
 pub mod process;
 #[cfg(unix)]
 pub mod stdio;
@@ -35,6 +36,7 @@ mod wrapper;
 use unix as platform;
 
 pub use error::TransportError;
+pub use network::network_file_system;
 pub use platform::{InheritedSocket, ask_to_end, detach, remove_stale_socket, socket_identity};
 
 /// A connection. `tokio::io::split` makes two halves of it; the connection ends when both are gone.

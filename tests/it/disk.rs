@@ -94,7 +94,7 @@ fn on_a_small_disk(world: &World, size: &str) -> Option<Guarded> {
         return None;
     }
     let state = world.folder("state");
-    std::fs::set_permissions(&state, std::fs::Permissions::from_mode(0o700)).unwrap();
+    std::fs::set_permissions(&state, std::fs::Permissions::from_mode(0o700)).expect("our folder");
     let script = format!(
         "mount -t tmpfs -o size={size},mode=0700 tmpfs \"$IPCD_HOME/state\" && exec \"$IPCD\" daemon"
     );
@@ -103,9 +103,9 @@ fn on_a_small_disk(world: &World, size: &str) -> Option<Guarded> {
     shell.env_clear().envs(world.environment()).env("IPCD", env!("CARGO_BIN_EXE_ipcd"));
     let mut daemon = Guarded(spawn(shell));
     until("it serves, or there is no mounting here", || {
-        world.run(&["status"]).code == 0 || daemon.0.try_wait().unwrap().is_some()
+        world.run(&["status"]).code == 0 || daemon.0.try_wait().expect("a child").is_some()
     });
-    if let Some(status) = daemon.0.try_wait().unwrap() {
+    if let Some(status) = daemon.0.try_wait().expect("a child") {
         skip("a small disk", &format!("no mount namespace here ({status})"));
         return None;
     }
@@ -159,7 +159,8 @@ fn on_a_full_disk_sends_are_refused_the_rest_goes_on_and_all_resumes() {
 
 /// The notes beside the store.
 fn notes(world: &World) -> Vec<std::path::PathBuf> {
-    let all = std::fs::read_dir(world.state()).unwrap().map(|entry| entry.unwrap().path());
+    let all =
+        std::fs::read_dir(world.state()).expect("a folder").map(|entry| entry.expect("an entry").path());
     all.filter(|path| {
         path.to_string_lossy().contains(".damaged-") && path.extension() == Some("txt".as_ref())
     })

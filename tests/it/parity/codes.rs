@@ -200,6 +200,8 @@ fn row_53_codes_of_the_store() {
     until("the daemon ends", || !crate::world::runs(pid));
     drop(alice);
 
+    // Else it would be kept aside, and a new one made.
+    std::fs::create_dir(world.state().join("ipcd.redb.new")).unwrap();
     for (text, code) in [(damaged(&kept), "store_damaged"), (of_schema(99), "store_too_new")] {
         world.run(&["stop"]);
         std::fs::write(&store, text).unwrap();
