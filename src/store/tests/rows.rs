@@ -91,7 +91,6 @@ fn a_memory_store_fails_when_told_and_forgets_the_batch() {
 /// `cargo test --lib what_each_way_to_commit_costs -- --ignored --nocapture`
 #[test]
 #[ignore = "a measurement"]
-#[expect(clippy::print_stdout, reason = "it is what it is for")]
 fn what_each_way_to_commit_costs() {
     let homes = [Home::new(), Home::new()];
     let open = |two_phase: bool| {

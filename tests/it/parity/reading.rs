@@ -122,7 +122,7 @@ fn row_18_a_store_that_is_damaged_is_no_empty_mailbox() {
     assert!(std::fs::read(kept).expect("a file").iter().all(|b| *b == 0x5a), "it is left for repair");
     assert_eq!(world.run(&["stop"]).code, 0);
     std::fs::write(&store, whole).expect("a repaired store");
-    assert!(contents(&drain(&mut bob)).contains(&"kept".into()), "what a repair brings back is read");
+    assert!(contents(&drain(&mut bob)).contains(&"kept"), "what a repair brings back is read");
 }
 
 #[test]
