@@ -53,6 +53,9 @@ const DRAIN_WITHIN: Duration = Duration::from_secs(5);
 /// Between two tries to accept when the system has no descriptor left: no spinning.
 const ACCEPT_RETRY: Duration = Duration::from_millis(50);
 
+/// Set to allow a store on a network file system.
+const ALLOW_NETWORK: &str = "IPCD_ALLOW_NETWORK_FS";
+
 /// How this daemon came to be.
 pub struct Options {
     pub paths: Paths,
@@ -91,6 +94,7 @@ async fn start_and_serve(options: Options) -> anyhow::Result<()> {
     } else {
         crate::telemetry::to_stderr(crate::telemetry::Role::Daemon);
     }
+    check_place(&paths)?;
     let config = Config::load(&paths.config_file)?;
     let activated = inherited.socket.is_some();
     let mut ownership = match Ownership::claim(&paths, activated).await? {
@@ -130,6 +134,19 @@ async fn start_and_serve(options: Options) -> anyhow::Result<()> {
     let end = service.serve().await;
     thread.join().map_err(|_| anyhow::anyhow!("the engine panicked"))?;
     end
+}
+
+/// The store must be on a disk of this machine, unless the user says that it is well as it is.
+fn check_place(paths: &Paths) -> Result<(), Refusal> {
+    let Some(kind) = transport::network_file_system(&paths.state_dir) else { return Ok(()) };
+    let place = format!("`{}` is on a network file system ({kind})", paths.state_dir.display());
+    if std::env::var_os(ALLOW_NETWORK).is_some_and(|value| !value.is_empty() && value != "0") {
+        tracing::warn!("{place}; what is durable there is the word of another machine");
+        return Ok(());
+    }
+    Err(Refusal::new(RefusalCode::UnsafeDirectory, place).hint(format!(
+        "set IPCD_HOME or XDG_STATE_HOME to a directory of a local disk, or {ALLOW_NETWORK}=1 if only this machine uses it"
+    )))
 }
 
 /// What the engine is made of, before it has a thread.
@@ -190,10 +207,14 @@ fn open_store(
     };
     let mut said = Vec::new();
     let opened = match open() {
-        Err(damaged @ StoreError::Damaged(_)) => {
+        Err(StoreError::Damaged(what)) => {
+            let damaged = format!("the store is damaged: {what}");
             // First of all, should this process not come to an end of it.
             note(&format!("{damaged}; unread mail may be lost"));
-            let saved = store::replace(options, now.wall)?;
+            let saved = store::replace(options, now.wall).map_err(|error| {
+                let Refusal { message, .. } = error.refusal();
+                StoreError::Damaged(format!("{what}; no new one can take its place: {message}"))
+            })?;
             said.push(format!(
                 "{damaged}; unread mail may be lost: {} rows were saved, {} could not be used; the damaged file is kept as `{}`",
                 saved.rows,

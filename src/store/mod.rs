@@ -133,7 +133,7 @@ impl StoreError {
         let (code, hint) = match self {
             Full(_) => (RefusalCode::StoreFull, "free some disk space, then try again"),
             Damaged(_) => {
-                (RefusalCode::StoreDamaged, "keep the file, move it aside, and start ipcd again without it")
+                (RefusalCode::StoreDamaged, "move the file aside, keep it, and start ipcd again without it")
             }
             TooNew { .. } => (RefusalCode::StoreTooNew, "start the newer ipcd that wrote it"),
             UnsafeDirectory(_) => (

@@ -22,6 +22,7 @@ pub mod codec;
 pub mod directory;
 #[cfg(unix)]
 pub mod lock;
+mod network;
 pub mod process;
 #[cfg(unix)]
 pub mod stdio;
@@ -37,6 +38,7 @@ mod wrapper;
 use unix as platform;
 
 pub use error::TransportError;
+pub use network::network_file_system;
 pub use platform::{
     InheritedSocket, ask_to_end, detach, reader_of_stdout_gone, remove_stale_socket, socket_identity,
 };

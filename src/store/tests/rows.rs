@@ -87,3 +87,28 @@ fn a_memory_store_fails_when_told_and_forgets_the_batch() {
     assert_eq!(memory.recover(), rows_of(&[message(1, "kept"), message(4, "kept")]));
     assert_eq!(memory.commits(), 2);
 }
+
+/// `cargo test --lib what_each_way_to_commit_costs -- --ignored --nocapture`
+#[test]
+#[ignore = "a measurement"]
+fn what_each_way_to_commit_costs() {
+    let homes = [Home::new(), Home::new()];
+    let open = |two_phase: bool| {
+        let home = &homes[usize::from(two_phase)];
+        RedbStore::open(StoreOptions { two_phase, ..home.options() }).unwrap().store
+    };
+    let mut stores = [open(false), open(true)];
+    let mut times = [Vec::new(), Vec::new()];
+    for id in 1..=1000 {
+        // In turn, so that what else the disk does hits both.
+        for (store, times) in stores.iter_mut().zip(&mut times) {
+            let start = std::time::Instant::now();
+            store.commit(&[counters(id), message(id, &"x".repeat(300))]).unwrap();
+            times.push(start.elapsed());
+        }
+    }
+    for (mode, times) in ["one-phase", "two-phase"].iter().zip(&mut times) {
+        times.sort_unstable();
+        println!("{mode}: p50 {:?}, p99 {:?}", times[500], times[990]);
+    }
+}
