@@ -29,6 +29,8 @@ pub use self::memory::MemoryStore;
 #[cfg(test)]
 pub(crate) use self::memory::Rows;
 pub use self::redb::RedbStore;
+#[cfg(feature = "fuzzing")]
+pub use self::tables::fuzz_row;
 use crate::broker::mutation::Mutation;
 use crate::protocol::refusal::{Refusal, RefusalCode};
 
