@@ -31,6 +31,8 @@ pub use self::memory::MemoryStore;
 pub(crate) use self::memory::Rows;
 pub use self::redb::RedbStore;
 pub use self::salvage::{Salvaged, leave_note, notes, replace};
+#[cfg(feature = "fuzzing")]
+pub use self::tables::fuzz_row;
 use crate::broker::mutation::Mutation;
 use crate::protocol::refusal::{Refusal, RefusalCode};
 
