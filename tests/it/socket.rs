@@ -44,7 +44,11 @@ impl Socket {
     /// The next line; `None` at the end.
     pub fn hear(&mut self) -> Option<String> {
         let mut line = String::new();
-        let bytes = self.reader.read_line(&mut line).expect("a line in time");
+        let bytes = match self.reader.read_line(&mut line) {
+            // A daemon that ends does not read what else was said.
+            Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => 0,
+            read => read.expect("a line in time"),
+        };
         (bytes > 0).then(|| line.trim_end().to_owned())
     }
 
