@@ -15,6 +15,7 @@ mod clock;
 mod engine;
 mod ownership;
 mod session;
+mod signals;
 #[cfg(all(test, unix))]
 mod tests;
 mod trouble;
@@ -32,6 +33,7 @@ use archive::Archive;
 use clock::Clock;
 use engine::{Command, End, Engine, EngineHandle, Notice};
 use ownership::{Claim, Ownership};
+use signals::Signals;
 
 use crate::broker::{Broker, SessionId};
 use crate::config::{Commit, Config};
@@ -379,40 +381,4 @@ fn report(startup: &Startup) {
 fn refusal_of(error: transport::TransportError) -> Refusal {
     let hint = error.hint();
     Refusal::new(RefusalCode::UnsafeDirectory, error.in_full()).hint(hint)
-}
-
-/// SIGTERM, SIGINT and SIGHUP: all of them mean an end in order.
-struct Signals {
-    #[cfg(unix)]
-    streams: [tokio::signal::unix::Signal; 3],
-}
-
-impl Signals {
-    #[cfg(unix)]
-    fn listen() -> anyhow::Result<Signals> {
-        use tokio::signal::unix::{SignalKind, signal};
-        let kinds = [SignalKind::terminate(), SignalKind::interrupt(), SignalKind::hangup()];
-        let [a, b, c] = kinds.map(signal);
-        Ok(Signals { streams: [a?, b?, c?] })
-    }
-
-    #[cfg(unix)]
-    async fn next(&mut self) {
-        let [a, b, c] = &mut self.streams;
-        tokio::select! {
-            _ = a.recv() => {}
-            _ = b.recv() => {}
-            _ = c.recv() => {}
-        }
-    }
-
-    #[cfg(not(unix))]
-    fn listen() -> anyhow::Result<Signals> {
-        Ok(Signals {})
-    }
-
-    #[cfg(not(unix))]
-    async fn next(&mut self) {
-        let _ = tokio::signal::ctrl_c().await;
-    }
 }

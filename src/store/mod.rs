@@ -11,6 +11,8 @@
 //! - A store that fails once refuses from then on; it is opened again before it is believed again.
 
 mod file;
+#[cfg(feature = "fuzzing")]
+mod fuzz;
 mod head;
 mod memory;
 mod migrate;
@@ -26,13 +28,13 @@ use std::error::Error;
 use std::io;
 use std::path::PathBuf;
 
+#[cfg(feature = "fuzzing")]
+pub use self::fuzz::fuzz_row;
 pub use self::memory::MemoryStore;
 #[cfg(test)]
 pub(crate) use self::memory::Rows;
 pub use self::redb::RedbStore;
 pub use self::salvage::{Salvaged, leave_note, notes, replace};
-#[cfg(feature = "fuzzing")]
-pub use self::tables::fuzz_row;
 use crate::broker::mutation::Mutation;
 use crate::protocol::refusal::{Refusal, RefusalCode};
 

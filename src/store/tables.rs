@@ -52,7 +52,7 @@ const KEYS: TableDefinition<Bytes, Bytes> = TableDefinition::new("keys");
 const RECEIPTS: TableDefinition<(u64, u64), Bytes> = TableDefinition::new("receipts");
 
 /// Form of a row: JSON behind a checksum.
-const FORMAT: u8 = 1;
+pub(super) const FORMAT: u8 = 1;
 const HEADER_BYTES: usize = 5;
 
 pub(super) fn encode(row: &impl Serialize) -> Result<Vec<u8>, StoreError> {
@@ -78,7 +78,7 @@ pub(super) fn decode<R: DeserializeOwned>(bytes: &[u8]) -> Result<R, String> {
     serde_json::from_slice(json).map_err(|error| error.to_string())
 }
 
-fn checksum(json: &[u8]) -> u32 {
+pub(super) fn checksum(json: &[u8]) -> u32 {
     let mut hasher = crc32fast::Hasher::new();
     hasher.update(&[FORMAT]);
     hasher.update(json);
@@ -200,7 +200,7 @@ fn key_bytes(mailbox: MailboxId, key: &str) -> Vec<u8> {
     [&mailbox.0.to_be_bytes(), key.as_bytes()].concat()
 }
 
-fn key_parts(bytes: &[u8]) -> Option<(MailboxId, String)> {
+pub(super) fn key_parts(bytes: &[u8]) -> Option<(MailboxId, String)> {
     let (mailbox, key) = bytes.split_first_chunk::<8>()?;
     Some((MailboxId(u64::from_be_bytes(*mailbox)), str::from_utf8(key).ok()?.to_owned()))
 }
@@ -330,35 +330,6 @@ const TABLES: [ReadTable; 7] = [
         })
     },
 ];
-
-/// Reads `bytes` as a row of a table, with a right header of their own if `table` is even, and stores
-/// and reads again what was read.
-#[cfg(feature = "fuzzing")]
-pub fn fuzz_row(table: u8, bytes: &[u8]) {
-    use crate::broker::mutation::{Counters, DeliveryRow, KeyRow, NameRow, ReceiptRow};
-
-    fn read<R: Serialize + DeserializeOwned + PartialEq + std::fmt::Debug>(bytes: &[u8]) {
-        if let Ok(row) = decode::<R>(bytes) {
-            let again = encode(&row).expect("a row that was read has a JSON form");
-            assert_eq!(decode::<R>(&again), Ok(row), "stored and read again");
-        }
-    }
-
-    let mut whole = vec![FORMAT];
-    whole.extend_from_slice(&checksum(bytes).to_le_bytes());
-    whole.extend_from_slice(bytes);
-    let bytes = if table % 2 == 0 { &whole } else { bytes };
-    match table / 2 % 8 {
-        0 => read::<Counters>(bytes),
-        1 => read::<MailboxRow>(bytes),
-        2 => read::<NameRow>(bytes),
-        3 => read::<MessageRow>(bytes),
-        4 => read::<DeliveryRow>(bytes),
-        5 => read::<KeyRow>(bytes),
-        6 => read::<ReceiptRow>(bytes),
-        _ => drop(key_parts(bytes)),
-    }
-}
 
 fn damaged(table: &impl TableHandle, key: &str, what: &str) -> StoreError {
     StoreError::Damaged(format!("row {key} of table {}: {what}", table.name()))
