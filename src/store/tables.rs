@@ -290,7 +290,7 @@ pub fn fuzz_row(table: u8, bytes: &[u8]) {
     let mut whole = vec![FORMAT];
     whole.extend_from_slice(&checksum(bytes).to_le_bytes());
     whole.extend_from_slice(bytes);
-    let bytes = if table % 2 == 0 { &whole } else { bytes };
+    let bytes = if table.is_multiple_of(2) { &whole } else { bytes };
     match table / 2 % 8 {
         0 => read::<Counters>(bytes),
         1 => read::<MailboxRow>(bytes),

@@ -156,7 +156,7 @@ impl FrontEnd {
     }
 
     pub fn nack(&mut self, machine: &Machine, ids: &[u64]) {
-        self.let_go(&ids);
+        self.let_go(ids);
         self.call(machine, Request::Nack(leases(ids)));
     }
 

@@ -157,7 +157,7 @@ impl Play {
                 return self.pass(millis);
             }
             8..=9 => return self.set_back(dice % 100_000_000),
-            10..=12 => return self.ends[who].leave(&self.machine, dice % 2 == 0),
+            10..=12 => return self.ends[who].leave(&self.machine, dice.is_multiple_of(2)),
             13..=16 => return self.ends[who].disconnect(&self.machine, false),
             _ => {}
         }
