@@ -295,19 +295,17 @@ fn kills_lose_nothing_that_was_acknowledged() {
     let lost: Vec<_> = stored.iter().filter(|(text, id)| seen.ids.get(*text) != Some(*id)).collect();
     recoveries.sort();
     let p99 = recoveries.get((recoveries.len() * 99 / 100).min(recoveries.len().saturating_sub(1)));
-    {
-        println!(
-            "lost={} repeats_unflagged={} reordered={} kills={kills} recovery_p99_ms={} stored={} repeats_flagged={} refused={:?} daemons_killed={}",
-            lost.len(),
-            seen.repeats_unflagged,
-            seen.reordered,
-            p99.map_or(0, Duration::as_millis),
-            stored.len(),
-            seen.repeats - seen.repeats_unflagged,
-            run.refused.lock().expect("sound"),
-            recoveries.len(),
-        );
-    }
+    println!(
+        "lost={} repeats_unflagged={} reordered={} kills={kills} recovery_p99_ms={} stored={} repeats_flagged={} refused={:?} daemons_killed={}",
+        lost.len(),
+        seen.repeats_unflagged,
+        seen.reordered,
+        p99.map_or(0, Duration::as_millis),
+        stored.len(),
+        seen.repeats - seen.repeats_unflagged,
+        run.refused.lock().expect("sound"),
+        recoveries.len(),
+    );
     assert!(lost.is_empty(), "{lost:?}");
     assert_eq!((seen.repeats_unflagged, seen.second_ids, seen.reordered), (0, 0, 0));
 }
@@ -328,12 +326,10 @@ fn a_kill_at_a_system_call_loses_nothing_that_was_acknowledged() {
             repeats += repeated;
         }
     }
-    {
-        println!(
-            "lost=0 repeats_unflagged=0 reordered=0 kills={killed} repeats_flagged={repeats} of={}",
-            upto * 4
-        );
-    }
+    println!(
+        "lost=0 repeats_unflagged=0 reordered=0 kills={killed} repeats_flagged={repeats} of={}",
+        upto * 4
+    );
 }
 
 /// Whether the daemon died of it, and how many letters came again, flagged.

@@ -49,9 +49,7 @@ fn every_stored_answer_follows_its_sync() {
     kill(world.noted_pid(), "TERM");
     until("the daemon ends", || traced.try_wait().expect("a child").is_some());
     let seen = read(&std::fs::read_to_string(trace).expect("a trace"));
-    {
-        println!("early={} of {}", seen.early, seen.stored);
-    }
+    println!("early={} of {}", seen.early, seen.stored);
     assert_eq!(seen, Seen { stored: SENDS, early: 0 });
 }
 
@@ -77,8 +75,8 @@ fn read(trace: &str) -> Seen {
 
 /// The descriptor that is synced.
 fn store_of(trace: &str) -> &str {
-    let mut calls = trace.lines().filter_map(|line| line.split_once("fdatasync(")).map(|(_, rest)| rest);
-    let descriptor = calls.next_back().and_then(|rest| rest.split([')', ' ']).next());
+    let mut calls = trace.lines().rev().filter_map(|line| line.split_once("fdatasync("));
+    let descriptor = calls.next().and_then(|(_, rest)| rest.split([')', ' ']).next());
     descriptor.expect("something was synced")
 }
 
