@@ -10,17 +10,16 @@ use crate::protocol::peer::ProcessId;
 use crate::protocol::request::Request;
 
 impl Broker {
-    /// Processes that hold a name without a connection, as far as `input` depends on them. Whoever
+    /// Processes that hold a name and may be gone, as far as `input` depends on them. Whoever
     /// drives the broker asks the kernel and reports those that are gone as [`Input::Departed`] before
     /// it hands in `input`: so a name is free as soon as its process is gone, and no timer is needed.
     pub fn doubtful(&self, input: &Input) -> Vec<(MailboxId, ProcessId)> {
         let Input::Call { session, request, .. } = input else { return Vec::new() };
         let mut doubtful = self.doubtful_above(*session);
         let more = match request {
-            Request::Register(r) => match &r.name {
-                Some(name) => self.doubtful_names(std::slice::from_ref(name)),
-                None => self.doubtful_all(),
-            },
+            // A name that somebody holds by a connection is in doubt too: a process that died may not
+            // have been heard to hang up yet.
+            Request::Register(r) => self.doubtful_holders(*session, r.name.as_deref()),
             Request::Send(r) if !r.to.is_empty() => self.doubtful_names(&r.to),
             Request::Send(_)
             | Request::Broadcast(_)
@@ -48,6 +47,18 @@ impl Broker {
     /// All processes that hold a name without a connection.
     pub fn doubtful_all(&self) -> Vec<(MailboxId, ProcessId)> {
         self.state.mailboxes.keys().filter_map(|mailbox| self.doubt(*mailbox)).collect()
+    }
+
+    /// Processes other than the caller's that hold this name, or any.
+    fn doubtful_holders(&self, session: SessionId, name: Option<&str>) -> Vec<(MailboxId, ProcessId)> {
+        let wanted =
+            name.and_then(|name| Name::parse(name).ok()).and_then(|n| self.state.names.get(&n.key()));
+        let mailboxes = self.state.mailboxes.keys().filter(|mailbox| match name {
+            Some(_) => wanted.is_some_and(|row| row.mailbox == **mailbox),
+            None => true,
+        });
+        let others = mailboxes.filter(|mailbox| self.presence.holder(**mailbox) != Some(session));
+        others.filter_map(|mailbox| Some((*mailbox, self.holder_of(*mailbox)?.process.clone()?))).collect()
     }
 
     fn doubtful_names(&self, written: &[String]) -> Vec<(MailboxId, ProcessId)> {

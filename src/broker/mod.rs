@@ -52,6 +52,7 @@ use crate::planted::{Bug, planted};
 use crate::protocol::event::{Event, MailWaiting};
 use crate::protocol::hello::Role;
 use crate::protocol::name::Name;
+use crate::protocol::peer::ProcessId;
 use crate::protocol::refusal::{Refusal, RefusalCode};
 use crate::protocol::request::Request;
 use crate::protocol::response::{Done, Response};
@@ -137,6 +138,7 @@ impl Broker {
             // Another process may hold the name by now.
             Input::Departed(mailbox, process) => {
                 if self.holder_of(mailbox).is_some_and(|h| h.process.as_ref() == Some(&process)) {
+                    self.hang_up(mailbox, &process);
                     self.departed(mailbox);
                 }
             }
@@ -230,6 +232,15 @@ impl Broker {
         let repeat_until = before.repeat_until.max(self.repeat_until);
         let counters = Counters { clean: true, repeat_until, wall: self.wall(), ..before };
         self.change(Mutation::PutCounters(counters));
+    }
+
+    /// Closes the connection by which a process that is gone still holds a mailbox's name.
+    fn hang_up(&mut self, mailbox: MailboxId, process: &ProcessId) {
+        let Some(session) = self.presence.holder(mailbox) else { return };
+        let of_process = |s: &Session| s.peer.process.as_ref() == Some(process);
+        if self.presence.sessions.get(&session).is_some_and(of_process) {
+            self.close(session, false);
+        }
     }
 
     fn close(&mut self, session: SessionId, polite: bool) {
