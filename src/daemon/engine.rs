@@ -142,13 +142,27 @@ impl Running {
         let Some(first) = self.wait() else { return Ok(false) };
         let mut stop = false;
         self.engine.broker.tick(self.engine.clock.now());
-        let more = if self.trouble.is_full() { 0 } else { BATCH_INPUTS_MAX };
-        let batch = first.into_iter().chain(self.engine.commands.try_iter().take(more));
-        for command in batch.collect::<Vec<_>>() {
+        for command in self.gather(first) {
             stop |= self.take(command);
         }
         self.commit_and_release()?;
         Ok(!stop)
+    }
+
+    /// One batch: `first` and what else is there. Others that are about to speak are let go ahead, as long
+    /// as each turn of theirs brings something: a commit alone costs each of them more than that.
+    fn gather(&self, first: Option<Command>) -> Vec<Command> {
+        let mut batch: Vec<Command> = first.into_iter().collect();
+        // On a full disk each call is for itself.
+        let most = if self.trouble.is_full() { batch.len() } else { BATCH_INPUTS_MAX };
+        loop {
+            let before = batch.len();
+            batch.extend(self.engine.commands.try_iter().take(most - before));
+            if batch.len() == before || batch.len() >= most {
+                return batch;
+            }
+            std::thread::yield_now();
+        }
     }
 
     /// The next command, or none when a deadline of the broker came first. `None`: nobody can send any.
