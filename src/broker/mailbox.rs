@@ -296,8 +296,10 @@ impl Broker {
         }
     }
 
-    fn mark_used(&mut self, mailbox: MailboxId) {
-        self.update_holder(mailbox, |h| h.used = true);
+    pub(super) fn mark_used(&mut self, mailbox: MailboxId) {
+        if self.holder_of(mailbox).is_some_and(|h| !h.used) {
+            self.update_holder(mailbox, |h| h.used = true);
+        }
     }
 
     pub(super) fn seen(&mut self, mailbox: MailboxId) {

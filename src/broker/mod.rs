@@ -335,7 +335,8 @@ impl Broker {
 
     /// Pairs waiting mail with parked checks. The only place that does.
     fn settle(&mut self) {
-        if self.stopping {
+        // Without anybody who waits there is nobody to pair mail with.
+        if self.stopping || self.waiters.next_deadline().is_none() {
             return;
         }
         for mailbox in self.touched.clone() {

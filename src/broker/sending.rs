@@ -231,7 +231,7 @@ impl Broker {
         let id = self.next_message();
         let row = self.row(draft, id);
         self.change(Mutation::PutMessage(Arc::new(row)));
-        self.update_holder(draft.from, |h| h.used = true);
+        self.mark_used(draft.from);
         id
     }
 
