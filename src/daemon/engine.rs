@@ -155,10 +155,13 @@ impl Running {
         let mut batch: Vec<Command> = first.into_iter().collect();
         // On a full disk each call is for itself.
         let most = if self.trouble.is_full() { batch.len() } else { BATCH_INPUTS_MAX };
+        // With one session there is nobody else to let go ahead.
+        let mut first_turn = self.engine.broker.sessions() > 1 && most > batch.len();
         loop {
             let before = batch.len();
             batch.extend(self.engine.commands.try_iter().take(most - before));
-            if batch.len() == before || batch.len() >= most {
+            let more = batch.len() > before || std::mem::take(&mut first_turn);
+            if !more || batch.len() >= most {
                 return batch;
             }
             std::thread::yield_now();
