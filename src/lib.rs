@@ -10,12 +10,14 @@
 //! 5. [`daemon`]: the shell around the core: one thread for sockets, one for broker and store.
 //! 6. [`client`]: a connection that outlives daemons and starts one when a call needs it.
 //! 7. [`mcp`]: the front end of one agent, and [`share`], what agents hand each other.
-//! 8. [`cli`]: everything a person types. [`config`], [`paths`] and [`telemetry`] serve all of them.
+//! 8. [`agents`]: the client programs, one file each.
+//! 9. [`cli`]: everything a person types. [`config`], [`paths`] and [`telemetry`] serve all of them.
 #![cfg_attr(
     test,
     allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test may stop where it stands")
 )]
 
+pub mod agents;
 pub mod broker;
 pub mod cli;
 pub mod client;

@@ -16,15 +16,17 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("share", &["protocol"]),
     ("paths", &["protocol"]),
     ("config", &["broker", "protocol", "share"]),
+    ("agents", &["protocol"]),
     ("client", &["protocol", "transport"]),
     (
         "daemon",
         &["broker", "store", "history", "transport", "protocol", "config", "paths", "telemetry", "files"],
     ),
-    ("mcp", &["client", "protocol", "share", "config", "paths", "transport"]),
+    ("mcp", &["agents", "client", "protocol", "share", "config", "paths", "transport"]),
     (
         "cli",
         &[
+            "agents",
             "client",
             "protocol",
             "history",

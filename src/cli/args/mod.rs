@@ -7,8 +7,10 @@ mod tests;
 
 use std::num::NonZeroUsize;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::agents::Program;
 use crate::protocol::message::{Data, MessageId};
 
 #[derive(Debug, Parser)]
@@ -320,17 +322,8 @@ pub struct HookArgs {
     /// The event, as the client names it: SessionStart, UserPromptSubmit, PostToolUse, Stop, …
     pub event: String,
     /// Whose hook it is
-    #[arg(long, value_enum)]
-    pub client: HookClient,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum HookClient {
-    Claude,
-    Codex,
-    Copilot,
-    Cursor,
-    Gemini,
+    #[arg(long, value_parser = hooked())]
+    pub client: Program,
 }
 
 fn at_least_one(text: &str) -> Result<usize, String> {
@@ -340,6 +333,13 @@ fn at_least_one(text: &str) -> Result<usize, String> {
 fn message_id(text: &str) -> Result<MessageId, String> {
     let digits = text.strip_prefix('#').unwrap_or(text);
     digits.parse().map(MessageId).map_err(|_| "a message's number is needed, such as 41".to_owned())
+}
+
+/// The clients whose hooks ipcd can answer.
+fn hooked() -> impl TypedValueParser<Value = Program> {
+    let words = Program::ALL.into_iter().filter(|p| p.hook().is_some()).map(Program::word);
+    PossibleValuesParser::new(words)
+        .map(|word| Program::of_word(&word).expect("the parser takes words of clients only"))
 }
 
 fn json(text: &str) -> Result<Data, String> {
