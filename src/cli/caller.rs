@@ -27,28 +27,19 @@ const PATIENCE: Duration = Duration::from_secs(20);
 const PROGRAM_SESSIONS: [&str; 4] =
     ["CLAUDE_CODE_SESSION_ID", "COPILOT_AGENT_SESSION_ID", "GEMINI_SESSION_ID", "CODEX_THREAD_ID"];
 
-/// Whether a daemon is started when there is none.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Launch {
-    IfNeeded,
-    /// The verb asks how things are; to start one would change them.
-    Never,
-    /// The user does not want it.
-    Forbidden,
-}
-
 pub struct Caller {
     pub out: Output,
     link: Link,
-    launch: Launch,
+    /// Whether a daemon is started when there is none.
+    launch: bool,
 }
 
 impl Caller {
     /// Connects with the first call, not here.
-    pub fn new(global: &Global, launch: Launch) -> Result<Caller, Failure> {
+    pub fn new(global: &Global, launch: bool) -> Result<Caller, Failure> {
         let session = PROGRAM_SESSIONS.iter().find_map(|name| std::env::var(name).ok());
         let hello = hello(global.speak_as.clone(), session);
-        let link = link(&Paths::from_env()?, launch == Launch::IfNeeded, hello);
+        let link = link(&Paths::from_env()?, launch, hello);
         let format = if global.json { Format::Json } else { Format::People };
         Ok(Caller { out: Output::stdout(format), link, launch })
     }
@@ -65,15 +56,10 @@ impl Caller {
 
     /// Where this command was not to start a daemon, that is what there is to say.
     fn without_daemon(&self, refusal: Refusal) -> Refusal {
-        match self.launch {
-            Launch::Never if refusal.code == RefusalCode::Retry => {
-                refusal.hint("all is well: the first command or agent that needs a daemon starts one")
-            }
-            Launch::Forbidden if refusal.code == RefusalCode::Retry => {
-                refusal.hint("leave out --no-spawn, or run `ipcd daemon`")
-            }
-            _ => refusal,
+        if !self.launch && refusal.code == RefusalCode::Retry {
+            return refusal.hint("leave out --no-spawn, or run `ipcd daemon`");
         }
+        refusal
     }
 
     /// Calls, and shows the answer: as it came with `--json`, else as `render` puts it.

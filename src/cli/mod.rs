@@ -26,7 +26,7 @@ use std::io;
 use clap::{CommandFactory, Parser};
 
 use args::{Cli, Global, Verb};
-use caller::{Caller, Launch};
+use caller::Caller;
 pub use exit::ExitCode;
 use exit::Failure;
 use output::{Format, Output};
@@ -79,11 +79,8 @@ fn act(cli: Cli, given: Given) -> Result<ExitCode, Failure> {
 
 /// The verbs that ask the daemon.
 async fn ask(global: &Global, verb: Verb) -> Result<ExitCode, Failure> {
-    let launch = match verb {
-        Verb::Status { .. } | Verb::Stop => Launch::Never,
-        _ if global.no_spawn => Launch::Forbidden,
-        _ => Launch::IfNeeded,
-    };
+    // A prompt's label and the end of a daemon have nothing to say where there is none.
+    let launch = !global.no_spawn && !matches!(verb, Verb::Status { line: true } | Verb::Stop);
     let mut caller = Caller::new(global, launch)?;
     let outcome = match verb {
         Verb::Send(args) => mail::send(&mut caller, args).await,

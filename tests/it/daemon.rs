@@ -151,9 +151,12 @@ fn an_idle_daemon_ends_and_the_next_command_starts_another() {
     assert_eq!(world.run(&["send", "later", "kept"]).code, 0);
     until("the idle daemon ends", || world.daemons().is_empty());
     assert!(!world.socket().exists(), "it took its socket along");
-    assert_eq!(world.run(&["status"]).code, 3, "looking starts none");
-    let status = world.json(&["list"]);
-    assert_eq!(status["instances"], json!([]));
+    assert_eq!(world.run(&["status", "--no-spawn"]).code, 3, "none is started against one's will");
+    assert_eq!(world.run(&["status", "--line"]).out, "", "a prompt starts none");
+    assert!(world.daemons().is_empty());
+    let status = world.json(&["status"]);
+    assert_eq!(status["daemon"]["activated"], false);
+    assert_eq!(status["unclaimed"][0]["unread"], 1);
     until("it ends again", || world.daemons().is_empty());
     assert_eq!(world.agent("later").ok("check", json!({}))["messages"][0]["content"], "kept");
 }

@@ -166,7 +166,7 @@ fn row_48_exit_codes_and_json() {
         (said.code, error["code"].as_str().unwrap_or_default().to_owned())
     };
     let failed = |code: i32, word: &str| (code, word.to_owned());
-    assert_eq!(error(&["status"]), failed(3, "retry"), "no daemon");
+    assert_eq!(error(&["--no-spawn", "status"]), failed(3, "retry"), "no daemon");
     assert_eq!(error(&["--no-spawn", "check"]), failed(3, "retry"));
     assert_eq!(world.daemons(), Vec::<i32>::new());
     assert_eq!(error(&["send", "no such!", "text"]), failed(1, "invalid_name"));
