@@ -21,8 +21,8 @@ const HANDOVER_WITHIN: Duration = Duration::from_secs(10);
 /// starting.
 const ANSWER_WITHIN: Duration = Duration::from_secs(2);
 
-/// Between two looks at a holder that is starting.
-const ANSWER_RETRY: Duration = Duration::from_millis(20);
+/// Between two looks at a holder that is starting or ending.
+const ANSWER_RETRY: Duration = Duration::from_millis(10);
 
 /// A client that holds the spawn lock is about to connect: an idle exit waits no longer than this for it.
 const SPAWN_LOCK_WITHIN: Duration = Duration::from_millis(200);
@@ -51,11 +51,10 @@ impl Ownership {
     /// Takes the lock. A holder that can be reached keeps it; one that cannot (its socket is gone, or
     /// a service manager has put another in its place) is asked to end.
     pub async fn claim(paths: &Paths, activated: bool) -> Result<Claim, Refusal> {
-        if let Some(lock) = FileLock::try_acquire(&paths.lock).map_err(super::refusal_of)? {
-            return Self::note(lock, paths);
-        }
-        if !activated && let Some(socket) = reachable(paths).await {
-            return Ok(Claim::Others { socket });
+        match first_look(paths, activated).await? {
+            Look::Free(lock) => return Self::note(lock, paths),
+            Look::Served(socket) => return Ok(Claim::Others { socket }),
+            Look::Unreachable => {}
         }
         let deadline = Instant::now() + HANDOVER_WITHIN;
         let holder = lock::read_note(&paths.lock);
@@ -151,17 +150,33 @@ async fn waiting(listener: &Listener) -> Option<(Stream, Credentials)> {
     timeout(Duration::from_millis(1), listener.accept()).await.ok()?.ok()
 }
 
-/// The socket of the lock's holder, if somebody listens there.
-async fn reachable(paths: &Paths) -> Option<PathBuf> {
+/// What there is to see of the lock.
+enum Look {
+    Free(FileLock),
+    /// Its holder listens there.
+    Served(PathBuf),
+    /// Its holder does not listen, and has had time to.
+    Unreachable,
+}
+
+/// Looks until the lock is free or its holder can be reached. A holder that was killed a moment ago lets
+/// go only when the kernel is done with it; one that is starting is not listening yet.
+async fn first_look(paths: &Paths, activated: bool) -> Result<Look, Refusal> {
     let deadline = Instant::now() + ANSWER_WITHIN;
     loop {
+        if let Some(lock) = FileLock::try_acquire(&paths.lock).map_err(super::refusal_of)? {
+            return Ok(Look::Free(lock));
+        }
+        if activated {
+            return Ok(Look::Unreachable);
+        }
         let socket = lock::read_note(&paths.lock).map_or_else(|| paths.socket.clone(), |note| note.socket);
         // A daemon with a full queue is busy, not gone.
         if transport::connect(&socket).await.map_or_else(|error| error.is_crowded(), |_| true) {
-            return Some(socket);
+            return Ok(Look::Served(socket));
         }
         if Instant::now() >= deadline {
-            return None;
+            return Ok(Look::Unreachable);
         }
         tokio::time::sleep(ANSWER_RETRY).await;
     }

@@ -142,8 +142,17 @@ mod linux {
         view().is_some_and(|view| view.boot == boot) && is_running(pid, start)
     }
 
+    /// A process that cannot be looked at, for want of a descriptor or of memory, is not known to be gone:
+    /// a living one would lose its name over it.
     fn is_running(pid: u32, start: u64) -> bool {
-        Stat::of(pid).is_some_and(|stat| stat.start == start && stat.runs())
+        match Stat::read(pid) {
+            Ok(stat) => stat.is_some_and(|stat| stat.start == start && stat.runs()),
+            Err(error) => !is_gone(&error),
+        }
+    }
+
+    fn is_gone(error: &std::io::Error) -> bool {
+        error.kind() == std::io::ErrorKind::NotFound || error.raw_os_error() == Some(nix::libc::ESRCH)
     }
 
     fn ancestors(child: &Stat) -> Vec<Ancestor> {
@@ -198,7 +207,11 @@ mod linux {
 
     impl Stat {
         fn of(pid: u32) -> Option<Stat> {
-            Stat::parse(&fs::read(format!("/proc/{pid}/stat")).ok()?)
+            Stat::read(pid).ok().flatten()
+        }
+
+        fn read(pid: u32) -> std::io::Result<Option<Stat>> {
+            Ok(Stat::parse(&fs::read(format!("/proc/{pid}/stat"))?))
         }
 
         /// The second field is a name in parentheses that may hold spaces, parentheses and newlines.
@@ -275,6 +288,15 @@ mod linux {
             shell.wait().unwrap();
             assert_eq!(of(facts.pid), None);
             assert!(!is_alive(facts.pid, facts.start, &facts.boot));
+        }
+
+        #[test]
+        fn what_cannot_be_looked_at_is_not_gone() {
+            for (code, gone) in
+                [(nix::libc::ENOENT, true), (nix::libc::ESRCH, true), (nix::libc::EMFILE, false)]
+            {
+                assert_eq!(is_gone(&std::io::Error::from_raw_os_error(code)), gone, "{code}");
+            }
         }
 
         #[test]
