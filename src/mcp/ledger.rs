@@ -9,6 +9,7 @@
 //!   those whose settling the daemon has not confirmed. All of them are held.
 //! - A call that was cancelled, or whose answer could not be written, gives its mail back.
 //! - What a call is told after it was answered or cancelled changes nothing.
+//! - Settling is tried until the daemon has taken it down, once with each call.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -111,6 +112,13 @@ impl<C: Eq + Hash> Ledger<C> {
     /// The daemon knows that these were read.
     pub fn confirmed(&mut self, ids: &[MessageId]) {
         self.settling.retain(|id| !ids.contains(id));
+    }
+
+    /// The daemon could not take down that these were read, as on a full disk: they are settled once more
+    /// with the next call.
+    pub fn unconfirmed(&mut self, ids: &[MessageId]) {
+        let back: Vec<MessageId> = self.settling.extract_if(.., |id| ids.contains(id)).collect();
+        self.shown.splice(..0, back.into_iter().map(|id| (Stamp(0), id)));
     }
 
     /// All mail that is with this front end: what it claims from a daemon that restarted.
@@ -223,6 +231,19 @@ mod tests {
         assert_eq!(ledger.acked_all(), ids(&[2]), "not what nobody saw yet");
         ledger.confirmed(&ids(&[2]));
         assert_eq!(ledger.held(), ids(&[3]));
+    }
+
+    #[test]
+    fn a_settling_that_was_refused_is_made_again_with_the_next_call() {
+        let mut ledger = handed();
+        ledger.flushed(&"check");
+        assert_eq!(ledger.call_read("list", ledger.stamp()), ids(&[1, 2]));
+        ledger.unconfirmed(&ids(&[1, 2]));
+        assert_eq!(ledger.held(), ids(&[1, 2]));
+        assert_eq!(ledger.call_read("list again", ledger.stamp()), ids(&[1, 2]));
+        ledger.confirmed(&ids(&[1, 2]));
+        ledger.unconfirmed(&ids(&[1, 2]));
+        assert_eq!(ledger.held(), [], "it is known already");
     }
 
     #[test]

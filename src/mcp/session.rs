@@ -242,10 +242,13 @@ impl Session {
         let answer = self.call(Request::Ack(Leases { ids: Some(ids.clone()) }), CancellationToken::new());
         let book = Arc::clone(&self.book);
         tokio::spawn(async move {
-            if let Err(refusal) = answer.await {
-                tracing::debug!(code = %refusal.code, "mail that was read may come again: {refusal}");
+            match answer.await {
+                Ok(_) => lock(&book).ledger.confirmed(&ids),
+                Err(refusal) => {
+                    tracing::debug!(code = %refusal.code, "mail that was read is not settled yet: {refusal}");
+                    lock(&book).ledger.unconfirmed(&ids);
+                }
             }
-            lock(&book).ledger.confirmed(&ids);
         });
     }
 
