@@ -32,6 +32,11 @@ const DELAY_MAX: Duration = Duration::from_secs(1);
 /// for ever, and nobody starts a daemon without a call.
 const REJOIN: Duration = Duration::from_secs(30);
 
+/// A daemon that is there and has no room, or takes connections and says nothing, is asked again for so
+/// long at most: to go on would not help whoever waits for the answer. Two silent connections fit.
+const CROWDED_PATIENCE: Duration = Duration::from_secs(5);
+const SILENT_PATIENCE: Duration = Duration::from_secs(9);
+
 /// The id of the registration that goes first on a new connection.
 const RESUME_ID: &str = "resume";
 
@@ -169,7 +174,7 @@ impl Driver {
                 Err(refusal) => {
                     // A daemon that fails to start is not started at the pace of a connection.
                     self.delay = if launch { DELAY_MAX } else { longer(self.delay) };
-                    self.failed(&refusal);
+                    self.failed(&refusal, self.config.patience);
                 }
             }
         }
@@ -189,11 +194,13 @@ impl Driver {
         }
     }
 
-    /// No connection could be made, or it was refused.
-    fn failed(&mut self, refusal: &Refusal) {
+    /// No connection could be made, or it was refused. Calls are given up that were made `patience` ago.
+    fn failed(&mut self, refusal: &Refusal, patience: Duration) {
+        let patience = if refusal.code == RefusalCode::Busy { CROWDED_PATIENCE } else { patience };
         let may_pass = matches!(refusal.code, RefusalCode::Retry | RefusalCode::Busy);
         let without = if may_pass {
-            self.pending.expired(Instant::now())
+            // Their own time is that of the configuration.
+            self.pending.expired(Instant::now() + self.config.patience.saturating_sub(patience))
         } else {
             self.rejoin_until = None;
             self.socket_watch = None;
@@ -205,6 +212,7 @@ impl Driver {
     /// The connection is over: what was not answered is asked again.
     fn lost(&mut self, ended: Ended, opened: Instant) {
         tracing::debug!(?ended, socket = %self.config.socket.display(), "the connection to the daemon ended");
+        let patience = if ended == Ended::Silent { SILENT_PATIENCE } else { self.config.patience };
         let refusal = self.refusal_for(ended);
         let lived = opened.elapsed() >= DELAY_MAX;
         self.delay = if lived { DELAY_MIN } else { longer(self.delay) };
@@ -214,7 +222,7 @@ impl Driver {
             self.rejoin_until.get_or_insert(now + REJOIN);
             self.wait_for_socket();
         }
-        self.failed(&refusal);
+        self.failed(&refusal, patience);
     }
 
     /// From now on a new socket is noticed, where the system can tell.
