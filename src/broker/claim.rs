@@ -130,7 +130,8 @@ impl Broker {
         self.presence.holder(mailbox).is_some() || self.holder_of(mailbox).is_some_and(|h| h.host.is_some())
     }
 
-    /// A name for who gave none: the one it, or its like, held before in this folder; else a new one.
+    /// A name for who gave none: the one it, or its like, held before in this folder; else a new one. Which
+    /// agents are gone was reported before ([`Broker::doubtful`]).
     fn auto_name(&self, claimant: &Claimant) -> Name {
         if let Some(current) = claimant.current {
             return self.name_of(current);
@@ -145,12 +146,14 @@ impl Broker {
         };
         let same_session =
             lowest(&|h| claimant.client_session.is_some() && h.client_session == claimant.client_session);
-        let same_folder = || {
-            lowest(&|h| {
-                claimant.folder.is_some() && h.folder == claimant.folder && h.client == claimant.client
-            })
+        let like = |h: &Holder| {
+            claimant.folder.is_some() && h.folder == claimant.folder && h.client == claimant.client
         };
-        same_session.or_else(same_folder).unwrap_or_else(|| {
+        // Front ends of one folder that died together: each has its own agent above it still.
+        let same_host = || lowest(&|h| like(h) && h.host.is_some() && h.host == claimant.host);
+        // While its agent runs, a name waits for that agent's front end.
+        let left = || lowest(&|h| like(h) && h.host.is_none());
+        same_session.or_else(same_host).or_else(left).unwrap_or_else(|| {
             let folder = claimant.folder.as_deref().unwrap_or_default();
             let free = |name: &Name| {
                 self.resolve(&name.key())

@@ -1,16 +1,20 @@
 //! Dead letters: mail that could not be read. It waits for a person, who puts it back or forgets it.
 
 use super::mutation::{DeliveryRow, MailboxId, Mutation};
+use super::status::keep_within;
 use super::{Broker, EndedHow, SessionId};
 use crate::protocol::message::MessageId;
 use crate::protocol::refusal::Refusal;
 use crate::protocol::response::{DeadInfo, DeadListed, Response, Settled};
 
 impl Broker {
-    /// All dead letters, oldest death first, without their texts.
+    /// All dead letters that fit into an answer, oldest death first, without their texts.
     pub(super) fn dead_list(&self) -> Result<Response, Refusal> {
         let dead = self.state.dead.iter().filter_map(|(_, mailbox, id)| self.dead_info(*mailbox, *id));
-        Ok(Response::DeadListed(DeadListed { dead: dead.collect() }))
+        let mut dead: Vec<DeadInfo> = dead.collect();
+        // Sorting keeps the order of equals.
+        let omitted = keep_within(self.limits.list_bytes, &mut dead, |info| info.died_at);
+        Ok(Response::DeadListed(DeadListed { dead, omitted }))
     }
 
     /// One dead letter, whole.
@@ -23,7 +27,7 @@ impl Broker {
             info.message.data = row.data.clone();
             Some(info)
         });
-        Ok(Response::DeadListed(DeadListed { dead: dead.collect() }))
+        Ok(Response::DeadListed(DeadListed { dead: dead.collect(), omitted: 0 }))
     }
 
     /// Back into the mailboxes, with all tries given back and no end.

@@ -8,6 +8,7 @@ use super::quota::wait_words;
 use super::{Broker, Effect, SessionId};
 use crate::protocol::event::{Event, NewName};
 use crate::protocol::name::{Name, NameKey};
+use crate::protocol::peer::ProcessId;
 use crate::protocol::refusal::{Refusal, RefusalCode};
 use crate::protocol::request::{Release, Rename};
 use crate::protocol::response::{Released, Renamed, Response, Wakes};
@@ -93,6 +94,14 @@ impl Broker {
             return;
         }
         self.update_holder(mailbox, |h| h.process = None);
+    }
+
+    /// An agent is gone whose front end had died before: the name waits for nobody any more.
+    pub(super) fn agent_departed(&mut self, mailbox: MailboxId, agent: &ProcessId) {
+        let waits = |h: &Holder| h.process.is_none() && h.host.as_ref() == Some(agent);
+        if self.holder_of(mailbox).is_some_and(waits) {
+            self.update_holder(mailbox, |h| h.host = None);
+        }
     }
 
     /// What a name points at now. An expired forward points at nothing.

@@ -44,9 +44,18 @@ impl Broker {
         mailboxes.filter_map(|(mailbox, _)| self.doubt(*mailbox)).collect()
     }
 
-    /// All processes that hold a name without a connection.
+    /// All processes that hold a name without a connection, or for whose front end one is kept.
     pub fn doubtful_all(&self) -> Vec<(MailboxId, ProcessId)> {
-        self.state.mailboxes.keys().filter_map(|mailbox| self.doubt(*mailbox)).collect()
+        let holders = self.state.mailboxes.keys().filter_map(|mailbox| self.doubt(*mailbox));
+        holders.chain(self.doubtful_agents()).collect()
+    }
+
+    /// Agents whose front end died without a word: while they run, its name waits for the next one.
+    fn doubtful_agents(&self) -> impl Iterator<Item = (MailboxId, ProcessId)> + '_ {
+        self.state.mailboxes.iter().filter_map(|(mailbox, m)| {
+            let holder = m.row.holder.as_ref().filter(|holder| holder.process.is_none())?;
+            Some((*mailbox, holder.host.clone()?))
+        })
     }
 
     /// Processes other than the caller's that hold this name, or any.
@@ -58,7 +67,11 @@ impl Broker {
             None => true,
         });
         let others = mailboxes.filter(|mailbox| self.presence.holder(**mailbox) != Some(session));
-        others.filter_map(|mailbox| Some((*mailbox, self.holder_of(*mailbox)?.process.clone()?))).collect()
+        let holders =
+            others.filter_map(|mailbox| Some((*mailbox, self.holder_of(*mailbox)?.process.clone()?)));
+        // Only who asks for any name depends on them.
+        let agents = name.is_none().then(|| self.doubtful_agents());
+        holders.chain(agents.into_iter().flatten()).collect()
     }
 
     fn doubtful_names(&self, written: &[String]) -> Vec<(MailboxId, ProcessId)> {

@@ -36,6 +36,8 @@ pub struct Limits {
     /// Leases that end without being settled by a reader that died; then the message is a dead
     /// letter; 0 = never. Config.
     pub deliveries: u32,
+    /// Bytes of instances, or of dead letters, in one answer: a line must hold it twice, as tools give it.
+    pub list_bytes: usize,
     /// Messages in one answer of `check`: what a model reads in one go.
     pub check_messages: usize,
     /// Bytes of messages in one answer of `check`.
@@ -85,6 +87,7 @@ impl Default for Limits {
             unclaimed: 7 * 24 * HOUR,
             recently_seen: 24 * HOUR,
             deliveries: 5,
+            list_bytes: 2 << 20,
             check_messages: 20,
             check_bytes: 32 << 10,
             inline_bytes: 10 << 10,

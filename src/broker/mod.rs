@@ -111,6 +111,10 @@ impl Broker {
             step: Step::default(),
         };
         let before = broker.state.counters;
+        // While no daemon ran no second clock did, by which a leap could be told from time that passed.
+        if before != Counters::default() {
+            broker.note_leap(now, before.wall);
+        }
         let unclean = !before.clean && before != Counters::default();
         let repeat_until = if unclean { before.last_message } else { before.repeat_until };
         broker.begin(now);
@@ -141,6 +145,7 @@ impl Broker {
                     self.hang_up(mailbox, &process);
                     self.departed(mailbox);
                 }
+                self.agent_departed(mailbox, &process);
             }
             Input::Stopping => self.stop(),
         }
@@ -257,6 +262,10 @@ impl Broker {
             let known = self.holder_of(mailbox).is_some_and(|h| h.process.is_some());
             if polite || !known {
                 self.departed(mailbox);
+            }
+            if polite {
+                // Its agent let it go: the name waits for no other front end of that agent.
+                self.update_holder(mailbox, |h| h.host = None);
             }
         }
         self.presence.sessions.remove(&session);

@@ -1,5 +1,9 @@
 //! What there is to see: instances, forwards, waiting mail, limits that were reached.
 
+use std::cmp::Reverse;
+
+use serde::Serialize;
+
 use super::mutation::{Holder, MailboxId};
 use super::presence::Speaker;
 use super::{Broker, SessionId};
@@ -12,12 +16,14 @@ impl Broker {
     pub(super) fn list(&self, session: SessionId) -> Result<Response, Refusal> {
         let you = self.own(session);
         let unread = you.map_or(0, |mailbox| self.unread(mailbox));
-        Ok(Response::Listed(Listed { instances: self.instances(you), unread }))
+        let (instances, omitted) = self.instances(you);
+        Ok(Response::Listed(Listed { instances, omitted, unread }))
     }
 
     pub(super) fn status(&self, session: SessionId) -> Result<Response, Refusal> {
         let you = self.own(session);
         let unclaimed = self.state.mailboxes.iter().filter(|(_, m)| m.row.holder.is_none());
+        let (instances, omitted) = self.instances(you);
         let forwards = self.state.names.iter().filter_map(|(key, row)| {
             let from = crate::protocol::name::Name::parse(key.as_str()).ok()?;
             let until = row.forward_until.filter(|until| *until > self.wall())?;
@@ -26,7 +32,8 @@ impl Broker {
         Ok(Response::Status(Box::new(Status {
             you: you.map(|mailbox| self.name_of(mailbox)),
             unread: you.map_or(0, |mailbox| self.unread(mailbox)),
-            instances: self.instances(you),
+            instances,
+            omitted,
             unclaimed: unclaimed
                 .map(|(id, m)| Unclaimed {
                     name: m.row.name.clone(),
@@ -55,17 +62,16 @@ impl Broker {
         }
     }
 
-    /// Every instance that ever registered, by name.
-    fn instances(&self, you: Option<MailboxId>) -> Vec<Instance> {
-        let mut instances: Vec<Instance> = self
-            .state
-            .mailboxes
-            .iter()
-            .filter(|(id, _)| !self.is_user(**id))
-            .filter_map(|(id, m)| Some(self.instance(*id, m.row.holder.as_ref()?, you)))
-            .collect();
+    /// Every instance that ever registered, by name, and how many more there are than an answer holds.
+    fn instances(&self, you: Option<MailboxId>) -> (Vec<Instance>, u64) {
+        let all = self.state.mailboxes.iter().filter(|(id, _)| !self.is_user(**id));
+        let mut instances: Vec<Instance> =
+            all.filter_map(|(id, m)| Some(self.instance(*id, m.row.holder.as_ref()?, you))).collect();
+        // The caller, the living and those seen last are worth most.
+        let rank = |i: &Instance| (!i.you, i.state != Presence::Live, Reverse(i.last_seen));
+        let omitted = keep_within(self.limits.list_bytes, &mut instances, rank);
         instances.sort_by_key(|instance| instance.name.key());
-        instances
+        (instances, omitted)
     }
 
     fn instance(&self, mailbox: MailboxId, holder: &Holder, you: Option<MailboxId>) -> Instance {
@@ -84,4 +90,25 @@ impl Broker {
             you: you == Some(mailbox),
         }
     }
+}
+
+/// Keeps those of `items` that come first in the order of `rank` and fit into `bytes` as JSON, all of them
+/// as a rule; returns how many do not.
+pub(super) fn keep_within<T: Serialize, R: Ord>(
+    bytes: usize,
+    items: &mut Vec<T>,
+    rank: impl Fn(&T) -> R,
+) -> u64 {
+    let size = |item: &T| serde_json::to_vec(item).map_or(0, |json| json.len() + 1);
+    let mut left = bytes;
+    let all = items.len();
+    items.sort_by_key(rank);
+    let kept = items.iter().take_while(|item| {
+        let fits = left.checked_sub(size(item));
+        left = fits.unwrap_or_default();
+        fits.is_some()
+    });
+    let kept = kept.count();
+    items.truncate(kept);
+    (all - kept) as u64
 }

@@ -124,7 +124,7 @@ fn list(listed: &DeadListed, now: Timestamp) -> String {
             summary.map(|text| text::head(text, SUMMARY_CHARS)).unwrap_or_default(),
         ]
     };
-    units::columns(&listed.dead.iter().map(row).collect::<Vec<_>>())
+    units::columns(&listed.dead.iter().map(row).collect::<Vec<_>>()) + &units::omitted(listed.omitted)
 }
 
 #[cfg(test)]
@@ -142,7 +142,7 @@ mod tests {
         let expected =
             "  7  alice to bob  7 min ago  nobody read it in time  2.0 KiB  logs\\u{a}of last night\n";
         assert_eq!(list(&listed.unwrap(), Timestamp(1_795_296_428_007)), expected);
-        assert_eq!(list(&DeadListed { dead: Vec::new() }, Timestamp(0)), "no dead letters");
+        assert_eq!(list(&DeadListed { dead: Vec::new(), omitted: 0 }, Timestamp(0)), "no dead letters");
     }
 
     #[test]

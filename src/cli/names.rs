@@ -75,7 +75,7 @@ fn listed(answer: &Listed, now: Timestamp) -> String {
     if answer.instances.is_empty() {
         return format!("no agent has a name yet\n{}", yours(answer.unread));
     }
-    instances(&answer.instances, now) + &yours(answer.unread)
+    instances(&answer.instances, now) + &units::omitted(answer.omitted) + &yours(answer.unread)
 }
 
 /// One line for each instance.
@@ -162,7 +162,7 @@ mod tests {
 1 message waits for you: run `ipcd check`
 ";
         assert_eq!(super::listed(&listed.unwrap(), NOW), expected);
-        let nobody = Listed { instances: Vec::new(), unread: 0 };
+        let nobody = Listed { instances: Vec::new(), omitted: 0, unread: 0 };
         assert_eq!(super::listed(&nobody, NOW), "no agent has a name yet\n");
     }
 

@@ -43,7 +43,8 @@ fn page(status: &Status, now: Timestamp) -> String {
     let you = status.you.as_ref().map(|you| format!("you are {you}\n")).unwrap_or_default();
     section(&mut page, "", &(you + &yours(status.unread)));
     let none = if status.instances.is_empty() { "  none has a name yet\n" } else { "" };
-    section(&mut page, "agents", &(instances(&status.instances, now) + none));
+    let agents = instances(&status.instances, now) + &units::omitted(status.omitted) + none;
+    section(&mut page, "agents", &agents);
     section(&mut page, "waiting for somebody to take the name", &unclaimed(status));
     section(&mut page, "old names", &forwards(status, now));
     section(&mut page, "limits reached since the start", &limits(status));

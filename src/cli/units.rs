@@ -52,6 +52,11 @@ pub fn count(number: u64, noun: &str) -> String {
     format!("{number} {noun}{plural}")
 }
 
+/// The end of a list that is not whole, or nothing.
+pub fn omitted(number: u64) -> String {
+    if number == 0 { String::new() } else { format!("  and {number} more\n") }
+}
+
 /// Milliseconds with as many digits as tell something: `0.8 ms`, `41 ms`.
 pub fn millis(time: Duration) -> String {
     let ms = time.as_secs_f64() * 1e3;

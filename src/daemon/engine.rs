@@ -16,10 +16,11 @@ use super::trouble::Trouble;
 use crate::broker::mutation::MailboxId;
 use crate::broker::{Broker, Effect, Input, SessionId, Step};
 use crate::planted::{Bug, planted};
+use crate::protocol::LINE_BYTES_MAX;
 use crate::protocol::event::Event;
 use crate::protocol::hello::Hello;
 use crate::protocol::peer::{Peer, ProcessId};
-use crate::protocol::refusal::Refusal;
+use crate::protocol::refusal::{Refusal, RefusalCode};
 use crate::protocol::request::Request;
 use crate::protocol::response::{DaemonStatus, Response};
 use crate::protocol::wire::{self, CallId};
@@ -326,7 +327,13 @@ impl Running {
     }
 
     fn answer(&self, session: SessionId, call: CallId, outcome: &Result<Response, Refusal>) {
-        let line = wire::answer_line(&call, outcome);
+        let mut line = wire::answer_line(&call, outcome);
+        if line.len() > LINE_BYTES_MAX {
+            // No answer has a reason to be so long; its reader could not even say whose it was.
+            let message = format!("an answer of {} bytes, the limit is {LINE_BYTES_MAX}", line.len());
+            let refusal = Refusal::new(RefusalCode::TooLarge, message).hint("ask for less at one time");
+            line = wire::answer_line::<Response>(&call, &Err(refusal));
+        }
         self.send(session, Outgoing::Answer(call, line));
     }
 

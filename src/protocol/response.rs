@@ -151,6 +151,10 @@ pub struct Instance {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Listed {
     pub instances: Vec<Instance>,
+    /// Instances that are left out, offline ones that were not seen for longest first: there are too many
+    /// for one answer.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub omitted: u64,
     pub unread: u64,
 }
 
@@ -199,6 +203,9 @@ pub struct DeadInfo {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeadListed {
     pub dead: Vec<DeadInfo>,
+    /// Later ones that are left out: there are too many for one answer.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub omitted: u64,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -230,6 +237,9 @@ pub struct Status {
     pub you: Option<Name>,
     pub unread: u64,
     pub instances: Vec<Instance>,
+    /// Instances that are left out, as in [`Listed`].
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub omitted: u64,
     pub unclaimed: Vec<Unclaimed>,
     pub forwards: Vec<Forward>,
     pub dead_letters: u64,
@@ -259,6 +269,11 @@ pub struct DaemonStatus {
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Done {}
+
+/// Of things that are left out: nothing is said where there are none.
+fn is_none(count: &u64) -> bool {
+    *count == 0
+}
 
 macro_rules! responses {
     ($($variant:ident($result:ty),)*) => {

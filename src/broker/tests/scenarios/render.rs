@@ -237,6 +237,7 @@ fn listed(listed: &Listed) -> Vec<String> {
             i.unread
         )
     }));
+    lines.extend((listed.omitted > 0).then(|| format!("  and {} more", listed.omitted)));
     lines
 }
 
@@ -254,6 +255,7 @@ fn status(world: &World, status: &Status) -> Vec<String> {
         "you are {you}, unread {}, backlog {} in {} bytes, dead {}",
         status.unread, status.backlog_messages, status.backlog_bytes, status.dead_letters
     )];
+    lines.extend((status.omitted > 0).then(|| format!("  {} instances left out", status.omitted)));
     lines.extend(status.unclaimed.iter().map(|u| format!("  {} is nobody's, unread {}", u.name, u.unread)));
     lines.extend(
         status

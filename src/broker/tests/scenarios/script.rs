@@ -146,6 +146,7 @@ impl Stage {
                 "mailbox_messages" => limits.mailbox_messages = number(),
                 "mailboxes" => limits.mailboxes = number(),
                 "backlog_bytes" => limits.backlog_bytes = number(),
+                "list_bytes" => limits.list_bytes = number(),
                 "deliveries" => limits.deliveries = number() as u32,
                 "dead_letters" => limits.dead_letters = number(),
                 "keys_per_sender" => limits.keys_per_sender = number(),
