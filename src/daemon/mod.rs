@@ -13,6 +13,8 @@ mod alarm;
 mod archive;
 mod clock;
 mod engine;
+mod lobby;
+mod owed;
 mod ownership;
 mod session;
 mod signals;
@@ -32,6 +34,7 @@ use alarm::Alarm;
 use archive::Archive;
 use clock::Clock;
 use engine::{Command, End, Engine, EngineHandle, Notice};
+use lobby::Lobby;
 use ownership::{Claim, Ownership};
 use signals::Signals;
 
@@ -54,6 +57,14 @@ const DRAIN_WITHIN: Duration = Duration::from_secs(5);
 
 /// Between two tries to accept when the system has no descriptor left: no spinning.
 const ACCEPT_RETRY: Duration = Duration::from_millis(50);
+
+/// Descriptors that are kept for what is no session: the store, its copies and its history, the lock, the
+/// socket, what is read of `/proc`, and connections that are refused.
+const DESCRIPTORS_KEPT: usize = 40;
+
+/// Connections that are being told that there is no room. Beyond so many they are closed untold: it is a
+/// flood, and each costs a descriptor.
+const REFUSALS_MAX: usize = 8;
 
 /// Set to allow a store on a network file system.
 const ALLOW_NETWORK: &str = "IPCD_ALLOW_NETWORK_FS";
@@ -126,12 +137,14 @@ async fn start_and_serve(options: Options) -> anyhow::Result<()> {
         notices,
         notifier: inherited.notifier,
         sessions: JoinSet::new(),
+        lobby: Lobby::default(),
         ending: CancellationToken::new(),
-        sessions_max: config.sessions,
+        sessions_max: sessions_max(config.sessions),
         idle_exit: config.daemon.idle_exit.filter(|_| detached || activated),
         ownership,
         next_session: 0,
         strangers: 0,
+        sent_away: 0,
     };
     let end = service.serve().await;
     thread.join().map_err(|_| anyhow::anyhow!("the engine panicked"))?;
@@ -255,6 +268,7 @@ struct Service {
     notices: UnboundedReceiver<Notice>,
     notifier: Notifier,
     sessions: JoinSet<()>,
+    lobby: Lobby,
     /// Ends the waiting for those who have not said hello.
     ending: CancellationToken,
     sessions_max: usize,
@@ -264,6 +278,8 @@ struct Service {
     next_session: u64,
     /// Connections of other users, for the log.
     strangers: u64,
+    /// Connections that said nothing and had to go.
+    sent_away: u64,
 }
 
 impl Service {
@@ -276,7 +292,14 @@ impl Service {
             let idle_end = idle_since + idle.unwrap_or_default();
             tokio::select! {
                 accepted = self.listener.accept() => match accepted {
-                    Ok((stream, credentials)) => self.admit(stream, credentials.uid),
+                    Ok((stream, credentials)) => {
+                        self.admit(stream, credentials.uid);
+                        // In a flood of connections those that are to go must come to it.
+                        tokio::task::yield_now().await;
+                        while self.sessions.try_join_next().is_some() {
+                            idle_since = Instant::now();
+                        }
+                    }
                     Err(error) => {
                         tracing::warn!(%error, "accepting a connection");
                         tokio::time::sleep(ACCEPT_RETRY).await;
@@ -311,6 +334,9 @@ impl Service {
             }
             return;
         }
+        if self.sessions.len() >= self.sessions_max + REFUSALS_MAX {
+            return;
+        }
         if self.sessions.len() >= self.sessions_max {
             let limit = self.sessions_max;
             let refusal =
@@ -319,9 +345,15 @@ impl Service {
             self.sessions.spawn(refuse(stream, refusal));
             return;
         }
+        let (guest, sent_away) = self.lobby.enter(&self.ending);
+        self.sent_away += u64::from(sent_away);
+        // Logged ever more rarely: it is a flood.
+        if sent_away && self.sent_away.is_power_of_two() {
+            tracing::warn!(times = self.sent_away, "too many connections that say nothing; the oldest go");
+        }
         self.next_session += 1;
         let session = SessionId(self.next_session);
-        self.sessions.spawn(session::serve(stream, session, self.engine.clone(), self.ending.clone()));
+        self.sessions.spawn(session::serve(stream, session, self.engine.clone(), guest));
     }
 
     /// Ends in order: no more connections, answers to what was read, a last commit.
@@ -353,6 +385,18 @@ impl Service {
         drain(&mut self.sessions).await;
         Err(error.into())
     }
+}
+
+/// The sessions that were configured, or as many as this process has descriptors for.
+fn sessions_max(configured: usize) -> usize {
+    let most = transport::descriptors_max().saturating_sub(DESCRIPTORS_KEPT).max(1);
+    if most < configured {
+        tracing::warn!(
+            sessions = most,
+            "few descriptors are allowed (`ulimit -n`), so there is room for fewer sessions"
+        );
+    }
+    configured.min(most)
 }
 
 /// Lets sessions write what they have, but not for ever.

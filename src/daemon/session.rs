@@ -3,16 +3,15 @@
 //! Calls are handed to the engine in the order in which they were read; answers leave in the order in
 //! which the engine gives them. Nothing a peer sends, or fails to read, holds up another session.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::io::{AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::timeout;
-use tokio_util::sync::CancellationToken;
 
 use super::engine::{Command, EngineHandle, Outgoing};
+use super::lobby::Guest;
+use super::owed::Owed;
 use crate::broker::{Input, SessionId};
 use crate::protocol::hello::{Hello, Welcome};
 use crate::protocol::peer::{Ancestor, Peer, ProcessId};
@@ -27,26 +26,26 @@ use crate::transport::process::{self, ProcessFacts};
 /// Time for a new connection to say hello: an honest client does so at once.
 pub const HELLO_WITHIN: Duration = Duration::from_secs(5);
 
+/// Bytes of a line before the hello, which is far shorter: nobody is given more memory before it is known
+/// who that is.
+const HELLO_BYTES_MAX: usize = 64 << 10;
+
 /// Time in which a peer must take what is written to it, before it is given up as dead.
 const WRITE_WITHIN: Duration = Duration::from_secs(30);
-
-/// Calls in flight of one session: bounds its waits and its unread answers.
-const CALLS_IN_FLIGHT_MAX: usize = 64;
-
-/// Unwritten lines that answer no call: a peer that sends garbage and reads nothing is closed.
-const COMPLAINTS_MAX: usize = 256;
 
 /// Most bytes that are put together for one write.
 const WRITE_BYTES: usize = 256 << 10;
 
 /// Serves one connection until it ends. The peer's user was checked before. Whoever has not said hello
-/// when the daemon ends is not waited for.
-pub async fn serve(stream: Stream, session: SessionId, engine: EngineHandle, ending: CancellationToken) {
+/// when its time in the lobby is over is not waited for.
+pub async fn serve(stream: Stream, session: SessionId, engine: EngineHandle, guest: Guest) {
     let peer = process::of_peer(&stream).map(peer_facts).unwrap_or_default();
     let (read, mut write) = tokio::io::split(stream);
-    let mut lines = LineReader::new(read, LINE_BYTES_MAX);
+    let mut lines = LineReader::new(read, HELLO_BYTES_MAX);
     let greeting = timeout(HELLO_WITHIN, greet(&mut lines, &mut write));
-    let hello = match ending.run_until_cancelled(greeting).await {
+    let greeted = guest.ending.run_until_cancelled(greeting).await;
+    guest.leaves();
+    let hello = match greeted {
         Some(Ok(Some(hello))) => hello,
         Some(Ok(None)) | None => return,
         Some(Err(_)) => {
@@ -54,15 +53,16 @@ pub async fn serve(stream: Stream, session: SessionId, engine: EngineHandle, end
             return;
         }
     };
+    lines.allow(LINE_BYTES_MAX);
     tracing::debug!(session = session.0, client = %hello.client, pid = peer.process.as_ref().map(|p| p.pid));
     let (outbox, outgoing) = unbounded_channel();
     let open = Command::Open { session, hello, peer, outbox: outbox.clone() };
     if !engine.tell(open) {
         return;
     }
-    let in_flight = InFlight::default();
-    let mut writer = tokio::spawn(write_lines(write, outgoing, in_flight.clone()));
-    let mut reader = Reader { session, engine: engine.clone(), outbox, in_flight, polite: false };
+    let owed = Owed::default();
+    let mut writer = tokio::spawn(write_lines(write, outgoing, owed.clone()));
+    let mut reader = Reader { session, engine: engine.clone(), outbox, owed, polite: false };
     tokio::select! {
         () = reader.read_lines(&mut lines) => {}
         // The peer takes nothing any more, or the daemon ends: what it still says is for nobody.
@@ -77,71 +77,13 @@ pub async fn serve(stream: Stream, session: SessionId, engine: EngineHandle, end
     }
 }
 
-/// What a session is owed: calls that were read and not answered yet, and lines that answer no call.
-#[derive(Clone, Debug, Default)]
-struct InFlight(Arc<Mutex<Owed>>);
-
-#[derive(Debug, Default)]
-struct Owed {
-    /// Each with whether its peer gave up on it.
-    calls: BTreeMap<CallId, bool>,
-    complaints: usize,
-}
-
-impl InFlight {
-    fn begin(&self, call: &CallId) -> Result<(), Refusal> {
-        let calls = &mut self.lock().calls;
-        if calls.len() >= CALLS_IN_FLIGHT_MAX {
-            let limit = CALLS_IN_FLIGHT_MAX;
-            return Err(Refusal::new(
-                RefusalCode::Busy,
-                format!("{limit} calls are in flight, which is the limit"),
-            )
-            .hint("wait for an answer first"));
-        }
-        if calls.contains_key(call) {
-            return Err(Refusal::invalid_argument("a call with this id is in flight")
-                .hint("give each call an id of its own"));
-        }
-        calls.insert(call.clone(), false);
-        Ok(())
-    }
-
-    /// Whether the engine has to be told that the peer gave up on `call`: once, and only while the call
-    /// is in flight. So the engine's queue has a bound, whatever a peer sends while a commit runs.
-    fn give_up(&self, call: &CallId) -> bool {
-        self.lock().calls.get_mut(call).is_some_and(|given_up| !std::mem::replace(given_up, true))
-    }
-
-    fn end(&self, call: &CallId) {
-        self.lock().calls.remove(call);
-    }
-
-    /// One more line that answers no call; false when the peer leaves too many of them unread.
-    fn complain(&self) -> bool {
-        let owed = &mut self.lock();
-        owed.complaints += 1;
-        owed.complaints <= COMPLAINTS_MAX
-    }
-
-    /// Pushes are lines too, and are not counted: they are few and only the last one matters.
-    fn line_taken(&self) {
-        let owed = &mut self.lock();
-        owed.complaints = owed.complaints.saturating_sub(1);
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, Owed> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 /// Waits for a hello that this daemon can answer. Anything else is refused, and the wait goes on.
 async fn greet(lines: &mut LineReader<ReadHalf<Stream>>, write: &mut WriteHalf<Stream>) -> Option<Hello> {
     loop {
         let line = match lines.next().await {
             Ok(Some(Line::Whole(line))) => line,
             Ok(Some(Line::Oversized { bytes })) => {
-                write.write_all(&too_long(bytes)).await.ok()?;
+                write.write_all(&too_long(bytes, HELLO_BYTES_MAX)).await.ok()?;
                 continue;
             }
             Ok(None) | Err(_) => return None,
@@ -176,8 +118,8 @@ async fn greet(lines: &mut LineReader<ReadHalf<Stream>>, write: &mut WriteHalf<S
 }
 
 /// The answer to a line that was skipped.
-fn too_long(bytes: u64) -> Vec<u8> {
-    let message = format!("a line of {bytes} bytes, the limit is {LINE_BYTES_MAX}");
+fn too_long(bytes: u64, most: usize) -> Vec<u8> {
+    let message = format!("a line of {bytes} bytes, the limit is {most}");
     let error = (&Refusal::new(RefusalCode::TooLarge, message)).into();
     wire::complaint_line(&wire::Unreadable { id: None, error })
 }
@@ -197,7 +139,7 @@ struct Reader {
     session: SessionId,
     engine: EngineHandle,
     outbox: UnboundedSender<Outgoing>,
-    in_flight: InFlight,
+    owed: Owed,
     /// The peer said `bye`.
     polite: bool,
 }
@@ -206,9 +148,10 @@ impl Reader {
     /// Until the peer says nothing more, or the engine hears nothing more.
     async fn read_lines(&mut self, lines: &mut LineReader<ReadHalf<Stream>>) {
         loop {
+            self.owed.room().await;
             let heard = match lines.next().await {
                 Ok(Some(Line::Whole(line))) => self.take(&line),
-                Ok(Some(Line::Oversized { bytes })) => self.say(too_long(bytes)),
+                Ok(Some(Line::Oversized { bytes })) => self.say(too_long(bytes, LINE_BYTES_MAX)),
                 Ok(None) => return,
                 Err(error) => {
                     tracing::debug!(session = self.session.0, %error, "reading");
@@ -224,19 +167,28 @@ impl Reader {
     /// Takes one line; false when nobody can.
     fn take(&mut self, line: &[u8]) -> bool {
         match Incoming::parse(line) {
-            Ok(Incoming::Call { id, method, params }) => self.call(id, &method, params.as_deref()),
+            Ok(Incoming::Call { id, method, params }) => {
+                self.call(id, &method, params.as_deref(), line.len())
+            }
             Ok(Incoming::Notification { method, params }) => self.notification(&method, params.as_deref()),
             Err(unreadable) => self.say(wire::complaint_line(&unreadable)),
         }
     }
 
-    fn call(&self, call: CallId, method: &str, params: Option<&serde_json::value::RawValue>) -> bool {
-        if let Err(refusal) = self.in_flight.begin(&call) {
+    fn call(
+        &self,
+        call: CallId,
+        method: &str,
+        params: Option<&serde_json::value::RawValue>,
+        line_bytes: usize,
+    ) -> bool {
+        if let Err(refusal) = self.owed.begin(&call) {
             return self.say(wire::answer_line::<Welcome>(&call, &Err(refusal)));
         }
         match Request::decode(method, params) {
             Ok(request) => {
                 let session = self.session;
+                self.owed.weigh(&call, &request, line_bytes);
                 self.engine.tell(Command::Input(Input::Call { session, call, request }))
             }
             Err(refusal) => {
@@ -248,7 +200,7 @@ impl Reader {
 
     fn notification(&mut self, method: &str, params: Option<&serde_json::value::RawValue>) -> bool {
         match method {
-            "cancel" => match wire::cancelled_call(params).filter(|call| self.in_flight.give_up(call)) {
+            "cancel" => match wire::cancelled_call(params).filter(|call| self.owed.give_up(call)) {
                 Some(call) => {
                     let session = self.session;
                     self.engine.tell(Command::Input(Input::Cancelled { session, call }))
@@ -265,7 +217,7 @@ impl Reader {
     }
 
     fn say(&self, line: Vec<u8>) -> bool {
-        self.in_flight.complain() && self.outbox.send(Outgoing::Line(line)).is_ok()
+        self.owed.complain() && self.outbox.send(Outgoing::Line(line)).is_ok()
     }
 }
 
@@ -273,7 +225,7 @@ impl Reader {
 async fn write_lines(
     mut write: impl AsyncWrite + Unpin,
     mut outgoing: UnboundedReceiver<Outgoing>,
-    in_flight: InFlight,
+    owed: Owed,
 ) {
     let mut bytes: Vec<u8> = Vec::new();
     let mut last = false;
@@ -286,11 +238,11 @@ async fn write_lines(
             match out {
                 Outgoing::Answer(call, line) => {
                     // Out of flight before it is written: a call with the same id may follow at once.
-                    in_flight.end(&call);
+                    owed.end(&call);
                     bytes.extend_from_slice(&line);
                 }
                 Outgoing::Line(line) => {
-                    in_flight.line_taken();
+                    owed.line_taken();
                     bytes.extend_from_slice(&line);
                 }
                 Outgoing::End => last = true,
@@ -320,22 +272,5 @@ fn peer_facts(facts: ProcessFacts) -> Peer {
         cwd: facts.cwd,
         sandboxed: facts.sandboxed,
         interactive: facts.interactive,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_engine_hears_once_that_a_call_in_flight_is_given_up() {
-        let (in_flight, call) = (InFlight::default(), CallId::Number(1));
-        assert!(!in_flight.give_up(&call), "no such call");
-        in_flight.begin(&call).unwrap();
-        assert_eq!([in_flight.give_up(&call), in_flight.give_up(&call)], [true, false]);
-        in_flight.end(&call);
-        assert!(!in_flight.give_up(&call), "answered");
-        in_flight.begin(&call).unwrap();
-        assert!(in_flight.give_up(&call), "another call by the same id");
     }
 }

@@ -137,6 +137,11 @@ impl<R: AsyncRead + Unpin> LineReader<R> {
         LineReader { stream, decoder: LineDecoder::new(max), buffer: BytesMut::new() }
     }
 
+    /// From the next line on, lines may have so many bytes.
+    pub fn allow(&mut self, max: usize) {
+        self.decoder.max = max;
+    }
+
     /// The next line; `None` at the end of the stream. Nothing is lost when the future is dropped.
     pub async fn next(&mut self) -> io::Result<Option<Line>> {
         loop {

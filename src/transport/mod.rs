@@ -40,7 +40,8 @@ use unix as platform;
 pub use error::TransportError;
 pub use network::network_file_system;
 pub use platform::{
-    InheritedSocket, ask_to_end, detach, reader_of_stdout_gone, remove_stale_socket, socket_identity,
+    InheritedSocket, ask_to_end, descriptors_max, detach, reader_of_stdout_gone, remove_stale_socket,
+    socket_identity,
 };
 
 /// A connection. `tokio::io::split` makes two halves of it; the connection ends when both are gone.

@@ -95,6 +95,13 @@ pub fn own_uid() -> u32 {
     nix::unistd::geteuid().as_raw()
 }
 
+/// How many descriptors this process may have open at one time.
+pub fn descriptors_max() -> usize {
+    use nix::sys::resource::{Resource, getrlimit};
+    let limit = getrlimit(Resource::RLIMIT_NOFILE).map_or(u64::MAX, |(soft, _)| soft);
+    usize::try_from(limit).unwrap_or(usize::MAX)
+}
+
 /// Leaves the terminal and the session of whoever started this process: for a daemon that a client
 /// started. Files are private from here on.
 pub fn detach() {
