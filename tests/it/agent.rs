@@ -71,7 +71,7 @@ impl World {
             .args(arguments)
             .env_clear()
             .envs(self.environment())
-            .env("IPCD", env!("CARGO_BIN_EXE_ipcd"))
+            .env("IPCD", crate::world::program())
             .current_dir(self.folder(folder))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -170,8 +170,13 @@ impl Agent {
 
     /// Writes a line as it is.
     pub fn write(&mut self, line: &str) {
+        self.write_bytes(line.as_bytes());
+    }
+
+    /// Writes a line that need not be text.
+    pub fn write_bytes(&mut self, line: &[u8]) {
         let stdin = self.stdin.as_mut().expect("stdin is open");
-        stdin.write_all(line.as_bytes()).and_then(|()| stdin.write_all(b"\n")).expect("the server reads");
+        stdin.write_all(line).and_then(|()| stdin.write_all(b"\n")).expect("the server reads");
     }
 
     /// The answer to a request, which must come soon.

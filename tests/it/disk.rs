@@ -70,7 +70,7 @@ fn a_file_that_may_not_grow_refuses_sends_and_nothing_else() {
     // A file size limit; its signal is ignored, so that writing fails as on a full disk.
     let mut shell = Command::new("sh");
     shell.arg("-c").arg("trap '' XFSZ; ulimit -f 4096; exec \"$IPCD\" daemon");
-    shell.env_clear().envs(world.environment()).env("IPCD", env!("CARGO_BIN_EXE_ipcd"));
+    shell.env_clear().envs(world.environment()).env("IPCD", crate::world::program());
     let daemon = spawn(shell);
     let pid = i32::try_from(daemon.id()).unwrap();
     until("it serves", || world.run(&["status"]).code == 0);
@@ -100,7 +100,7 @@ fn on_a_small_disk(world: &World, size: &str) -> Option<Guarded> {
     );
     let mut shell = Command::new("unshare");
     shell.args(["--mount", "sh", "-c", &script]);
-    shell.env_clear().envs(world.environment()).env("IPCD", env!("CARGO_BIN_EXE_ipcd"));
+    shell.env_clear().envs(world.environment()).env("IPCD", crate::world::program());
     let mut daemon = Guarded(spawn(shell));
     until("it serves, or there is no mounting here", || {
         world.run(&["status"]).code == 0 || daemon.0.try_wait().expect("a child").is_some()
@@ -225,7 +225,7 @@ fn a_place_that_cannot_be_written_to_is_one_clear_error() {
         "mount -t tmpfs -o ro,mode=0700 tmpfs \"$IPCD_HOME/state\" || exit 99\nexec \"$IPCD\" daemon";
     let mut shell = Command::new("unshare");
     shell.args(["--mount", "sh", "-c", script]);
-    shell.env_clear().envs(world.environment()).env("IPCD", env!("CARGO_BIN_EXE_ipcd"));
+    shell.env_clear().envs(world.environment()).env("IPCD", crate::world::program());
     let said = ended(spawn(shell));
     if said.code == 99 || said.err.contains("unshare") {
         return skip("a read-only disk", "no mount namespace here");

@@ -339,7 +339,8 @@ fn kill_at(call: &str, nth: u64) -> (bool, u64) {
     let inject = format!("--inject={call}:signal=KILL:when={nth}");
     let mut traced = std::process::Command::new("strace")
         .args(["-f", "-qq", "-o", "/dev/null", &format!("--trace={call}"), &inject])
-        .args([env!("CARGO_BIN_EXE_ipcd"), "daemon"])
+        .arg(crate::world::program())
+        .arg("daemon")
         .env_clear()
         .envs(world.environment())
         .current_dir(world.home())

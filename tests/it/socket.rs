@@ -32,6 +32,11 @@ impl World {
 }
 
 impl Socket {
+    /// The connection itself, for what is no line.
+    pub fn stream(&mut self) -> &mut UnixStream {
+        &mut self.stream
+    }
+
     pub fn say(&mut self, line: &str) {
         self.stream.write_all(format!("{line}\n").as_bytes()).expect("the daemon reads");
     }

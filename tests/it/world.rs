@@ -13,6 +13,12 @@ pub const SOON: Duration = Duration::from_secs(20);
 /// Between two looks at a fact that announces itself to nobody.
 const LOOK: Duration = Duration::from_millis(5);
 
+/// The program under test: the one that was built with the tests, or `IPCD_TEST_PROGRAM`, as a release is
+/// measured.
+pub fn program() -> std::ffi::OsString {
+    std::env::var_os("IPCD_TEST_PROGRAM").unwrap_or_else(|| env!("CARGO_BIN_EXE_ipcd").into())
+}
+
 pub struct World {
     dir: tempfile::TempDir,
 }
@@ -67,7 +73,7 @@ impl World {
 
     /// The program, in this world.
     pub fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_ipcd"));
+        let mut command = Command::new(program());
         command.args(arguments).env_clear().envs(self.environment()).current_dir(self.home());
         command
     }
@@ -156,6 +162,11 @@ pub struct Daemon {
 }
 
 impl Daemon {
+    /// One that was started in another way.
+    pub fn of(child: Child) -> Daemon {
+        Daemon { child }
+    }
+
     pub fn pid(&self) -> i32 {
         i32::try_from(self.child.id()).expect("a pid")
     }
