@@ -81,8 +81,11 @@ fn no_flipped_bit_changes_what_is_read() {
     // Pages that hold something: flips in free space change nothing and prove nothing.
     let used: Vec<usize> = (0..good.len()).filter(|at| good[*at] != 0).collect();
     let mut rng = Rng(11);
-    let (mut caught, mut saved) = (0, 0);
-    for _ in 0..flips() {
+    let (mut tried, mut caught, mut saved) = (0, 0, 0);
+    // What redb leaves in free space differs from run to run, and with it how many flips hit something.
+    while tried < flips() || caught <= 10 {
+        tried += 1;
+        assert!(tried < 100 * flips(), "next to no flip hits anything");
         let mut flipped = good.clone();
         flipped[used[rng.below(used.len() as u64) as usize]] ^= 1 << rng.below(8);
         match RedbStore::with_backend(Disk::new(flipped.clone()), false) {
@@ -98,8 +101,8 @@ fn no_flipped_bit_changes_what_is_read() {
             }
         }
     }
-    assert!(caught > 10 && saved > caught / 4, "{caught} flips were caught, mail was saved of {saved}");
-    said(&format!("{} flips, {caught} caught, mail saved of {saved}, silently wrong: 0", flips()));
+    assert!(saved > caught / 4, "{caught} flips were caught, mail was saved of {saved}");
+    said(&format!("{tried} flips, {caught} caught, mail saved of {saved}, silently wrong: 0"));
 }
 
 /// For a run that shows its output.
