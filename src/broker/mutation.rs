@@ -124,6 +124,8 @@ pub struct MessageRow {
     pub sent_at: Timestamp,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub summary: Option<String>,
+    /// Stored beside the rest, as it is (`store/rows.rs`).
+    #[serde(skip)]
     pub content: Body,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data: Option<Data>,

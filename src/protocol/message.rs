@@ -26,6 +26,12 @@ impl fmt::Display for MessageId {
 #[serde(transparent)]
 pub struct Body(pub Arc<str>);
 
+impl Default for Body {
+    fn default() -> Body {
+        Body("".into())
+    }
+}
+
 /// The `data` of a message: JSON that the daemon carries as it was written. What a caller may put there
 /// is decided in [`data`](super::data).
 #[derive(Clone, Serialize, Deserialize)]

@@ -98,10 +98,15 @@ enum RowKey {
     Counters,
     Mailbox(MailboxId),
     Name(NameKey),
-    Message(MessageId),
-    Delivery(MailboxId, MessageId),
+    Mail(MessageId, MailKind),
     Key(MailboxId, String),
-    Receipt(MailboxId, MessageId),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum MailKind {
+    Message,
+    Delivery(MailboxId),
+    Receipt(MailboxId),
 }
 
 impl Rows {
@@ -113,14 +118,14 @@ impl Rows {
             DropMailbox(id) => (RowKey::Mailbox(id), false),
             PutName(name, _) => (RowKey::Name(name), true),
             DropName(name) => (RowKey::Name(name), false),
-            PutMessage(row) => (RowKey::Message(row.id), true),
-            DropMessage(id) => (RowKey::Message(id), false),
-            PutDelivery(mailbox, id, _) => (RowKey::Delivery(mailbox, id), true),
-            DropDelivery(mailbox, id) => (RowKey::Delivery(mailbox, id), false),
+            PutMessage(row) => (RowKey::Mail(row.id, MailKind::Message), true),
+            DropMessage(id) => (RowKey::Mail(id, MailKind::Message), false),
+            PutDelivery(mailbox, id, _) => (RowKey::Mail(id, MailKind::Delivery(mailbox)), true),
+            DropDelivery(mailbox, id) => (RowKey::Mail(id, MailKind::Delivery(mailbox)), false),
             PutKey(mailbox, key, _) => (RowKey::Key(mailbox, key), true),
             DropKey(mailbox, key) => (RowKey::Key(mailbox, key), false),
-            PutReceipt(mailbox, id, _) => (RowKey::Receipt(mailbox, id), true),
-            DropReceipt(mailbox, id) => (RowKey::Receipt(mailbox, id), false),
+            PutReceipt(mailbox, id, _) => (RowKey::Mail(id, MailKind::Receipt(mailbox)), true),
+            DropReceipt(mailbox, id) => (RowKey::Mail(id, MailKind::Receipt(mailbox)), false),
         };
         if put {
             self.0.insert(key, mutation.clone());

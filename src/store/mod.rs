@@ -7,7 +7,7 @@
 //! What always holds:
 //! - What a commit answered `Ok` for is there after a kill at any moment and after a power cut.
 //! - Nothing that cannot be trusted is passed on: the pages have checksums, which are verified at
-//!   every start, and each row has one of its own.
+//!   every start, and each row has one of its own, which holds in its own place alone.
 //! - A store that fails once refuses from then on; it is opened again before it is believed again.
 
 mod file;
@@ -18,6 +18,7 @@ mod memory;
 mod migrate;
 mod peek;
 mod redb;
+mod rows;
 mod salvage;
 mod tables;
 
@@ -79,7 +80,8 @@ pub struct StoreOptions {
 /// An opened store and all that it held.
 pub struct Recovered<S> {
     pub store: S,
-    /// Every stored row: the counters, then mailboxes, names, messages, deliveries, keys, receipts.
+    /// Every stored row: the counters, then mailboxes, names, each message with its deliveries and
+    /// receipts, keys.
     /// What a row refers to comes before it.
     pub mutations: Vec<Mutation>,
     /// Bytes of these rows as they are stored, without what the file needs around them.

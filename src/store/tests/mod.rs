@@ -13,13 +13,14 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use redb::{Database, ReadableTable, TableDefinition, WriteTransaction};
+use redb::{Database, ReadableTable, TableDefinition, TableHandle, WriteTransaction};
 
 use self::disk::{Disk, Rng};
 use super::memory::Rows;
 use super::migrate::{self, Step};
+use super::rows::{Place, RowWriter, decode};
 use super::salvage;
-use super::tables::{self, MESSAGES, META};
+use super::tables::{MAIL, META, MailKey, message_key};
 use super::{MemoryStore, Recovered, RedbStore, Store, StoreError, StoreOptions};
 use crate::broker::mutation::*;
 use crate::broker::state::State;
@@ -150,23 +151,23 @@ fn every_row() -> Vec<Mutation> {
             name("bobby").key(),
             NameRow { mailbox: MailboxId(300), forward_until: Some(Timestamp(6)) },
         ),
+        Mutation::PutReceipt(
+            MailboxId(300),
+            MessageId(2),
+            ReceiptRow { from_mailbox: None, thread: MessageId(1), hops: 2, chain_at: Timestamp(7) },
+        ),
         message(9, "hello \u{0}\u{202e}\n"),
-        message(10, ""),
         Mutation::PutDelivery(MailboxId(2), MessageId(9), DeliveryRow::default()),
         Mutation::PutDelivery(
             MailboxId(300),
             MessageId(9),
             DeliveryRow { tries: 5, redelivered: true, requeued: true, dead: Some(dead) },
         ),
+        message(10, ""),
         Mutation::PutKey(
             MailboxId(1),
             "a key \u{0} ä".to_owned(),
             KeyRow { at: Timestamp(4), digest: u64::MAX, outcomes: vec![sent, refused] },
-        ),
-        Mutation::PutReceipt(
-            MailboxId(300),
-            MessageId(2),
-            ReceiptRow { from_mailbox: None, thread: MessageId(1), hops: 2, chain_at: Timestamp(7) },
         ),
     ]
 }
@@ -182,6 +183,17 @@ fn drop_of(put: &Mutation) -> Option<Mutation> {
         PutReceipt(mailbox, id, _) => Some(DropReceipt(mailbox, id)),
         _ => None,
     }
+}
+
+/// A row as it is stored there.
+fn row_at<K: redb::Key>(
+    table: TableDefinition<K, &[u8]>,
+    key: K::SelfType<'_>,
+    row: &impl super::rows::Row,
+) -> Vec<u8> {
+    let key = K::as_bytes(&key);
+    let place = Place { table: table.name(), key: key.as_ref() };
+    RowWriter::default().write(place, row).unwrap().to_vec()
 }
 
 /// A change out of a small world, so that puts meet puts and drops of the same row.

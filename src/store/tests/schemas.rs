@@ -8,7 +8,8 @@ fn a_newer_schema_is_refused_and_no_byte_of_the_file_changes() {
     home.store(&every_row());
     let newer = |write: &WriteTransaction| {
         let mut meta = write.open_table(META).unwrap();
-        meta.insert(b"schema".as_slice(), tables::encode(&2).unwrap().as_slice()).unwrap();
+        let row = row_at(META, b"schema", &2_u64);
+        meta.insert(b"schema".as_slice(), row.as_slice()).unwrap();
     };
     home.tamper(newer);
     let closed = fs::read(home.path()).unwrap();
@@ -31,21 +32,23 @@ fn a_newer_schema_is_refused_and_no_byte_of_the_file_changes() {
 
 #[test]
 fn an_older_schema_goes_through_its_steps_after_a_copy() {
+    const KEY: MailKey = message_key(MessageId(1));
+    const ASIDE: TableDefinition<u64, &[u8]> = TableDefinition::new("aside");
     let home = Home::new();
     home.store(&[message(1, "old")]);
     let old = fs::read(home.path()).unwrap();
     let steps: [Step; 2] = [
         |write| {
-            let row = write.open_table(MESSAGES)?.remove(1)?.unwrap().value().to_vec();
-            write.open_table(TableDefinition::<u64, &[u8]>::new("aside"))?.insert(1, row.as_slice())?;
+            let row = write.open_table(MAIL)?.remove(KEY)?.unwrap().value().to_vec();
+            write.open_table(ASIDE)?.insert(1, row.as_slice())?;
             Ok(())
         },
         |write| {
-            let mut aside = write.open_table(TableDefinition::<u64, &[u8]>::new("aside"))?;
-            let row = aside.remove(1)?;
-            let mut row: MessageRow = tables::decode(row.unwrap().value()).unwrap();
+            let row = write.open_table(ASIDE)?.remove(1)?.unwrap().value().to_vec();
+            let key = <MailKey as redb::Value>::as_bytes(&KEY);
+            let mut row: MessageRow = decode(Place { table: MAIL.name(), key: &key }, &row).unwrap();
             row.content = Body("new".into());
-            write.open_table(MESSAGES)?.insert(1, tables::encode(&row)?.as_slice())?;
+            write.open_table(MAIL)?.insert(KEY, row_at(MAIL, KEY, &row).as_slice())?;
             Ok(())
         },
     ];
@@ -69,7 +72,7 @@ fn a_failed_step_leaves_the_old_schema() {
     let home = Home::new();
     home.store(&[message(1, "old")]);
     let steps: [Step; 1] = [|write| {
-        write.open_table(MESSAGES)?.remove(1)?;
+        write.open_table(MAIL)?.remove(message_key(MessageId(1)))?;
         Err(StoreError::Damaged("this step cannot be done".to_owned()))
     }];
     assert!(RedbStore::open_with(&home.options(), &steps, 1).is_err());

@@ -1,0 +1,197 @@
+//! How a row is written: `[format][CRC-32, LE][payload]`. redb verifies its pages when a store is opened
+//! and not when they are read, so each row vouches for itself.
+//!
+//! What always holds: the checksum covers the table and the key as well as the row. A row that stands
+//! under another key, as the pages of a damaged file may have it, does not check out.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::StoreError;
+use crate::broker::mutation::{Counters, DeliveryRow, KeyRow, MailboxRow, MessageRow, NameRow, ReceiptRow};
+use crate::protocol::message::Body;
+
+/// Form of a row: a payload behind a checksum.
+const FORMAT: u8 = 1;
+const HEADER_BYTES: usize = 5;
+
+/// Of a message's payload: the length of its JSON, behind which its content stands as it is.
+const LENGTH_BYTES: usize = 4;
+
+/// Bytes of the buffer that are kept from one row to the next: a few usual rows.
+const KEPT_BYTES: usize = 64 << 10;
+
+/// Where a row stands: the name of its table, and its key as redb has it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place<'p> {
+    pub(super) table: &'p str,
+    pub(super) key: &'p [u8],
+}
+
+/// What a table holds.
+pub(super) trait Row: Sized {
+    fn write(&self, payload: &mut Vec<u8>) -> serde_json::Result<()>;
+
+    /// Reads a payload whose checksum holds; what is wrong with it is said in words.
+    fn read(payload: &[u8]) -> Result<Self, String>;
+}
+
+/// Writes rows, one after the other, into one buffer.
+#[derive(Default)]
+pub(super) struct RowWriter(Vec<u8>);
+
+impl RowWriter {
+    pub(super) fn write(&mut self, place: Place<'_>, row: &impl Row) -> Result<&[u8], StoreError> {
+        self.0.clear();
+        self.0.shrink_to(KEPT_BYTES);
+        self.0.extend_from_slice(&[FORMAT, 0, 0, 0, 0]);
+        row.write(&mut self.0).map_err(|error| StoreError::failed("a row has no JSON form", error))?;
+        let checksum = checksum(place, &self.0[HEADER_BYTES..]);
+        self.0[1..HEADER_BYTES].copy_from_slice(&checksum.to_le_bytes());
+        Ok(&self.0)
+    }
+}
+
+/// Reads a row back; any bytes will do, and what is wrong with them is said in words.
+pub(super) fn decode<R: Row>(place: Place<'_>, bytes: &[u8]) -> Result<R, String> {
+    let Some(([format, stored @ ..], payload)) = bytes.split_first_chunk::<HEADER_BYTES>() else {
+        return Err(format!("{} bytes are too few for a row", bytes.len()));
+    };
+    if *format != FORMAT {
+        return Err(format!("unknown row format {format}"));
+    }
+    if checksum(place, payload) != u32::from_le_bytes(*stored) {
+        return Err("checksum mismatch".to_owned());
+    }
+    R::read(payload)
+}
+
+/// Each part of variable length goes in behind its length, so that none can pass for a piece of another.
+fn checksum(place: Place<'_>, payload: &[u8]) -> u32 {
+    let mut hasher = crc32fast::Hasher::new();
+    for part in [place.table.as_bytes(), place.key] {
+        hasher.update(&(part.len() as u64).to_le_bytes());
+        hasher.update(part);
+    }
+    hasher.update(&[FORMAT]);
+    hasher.update(payload);
+    hasher.finalize()
+}
+
+fn from_json<R: DeserializeOwned>(json: &[u8]) -> Result<R, String> {
+    serde_json::from_slice(json).map_err(|error| error.to_string())
+}
+
+/// Rows that are JSON and nothing else.
+macro_rules! json_rows {
+    ($($row:ty)*) => {$(
+        impl Row for $row {
+            fn write(&self, payload: &mut Vec<u8>) -> serde_json::Result<()> {
+                serde_json::to_writer(payload, self)
+            }
+
+            fn read(payload: &[u8]) -> Result<$row, String> {
+                from_json(payload)
+            }
+        }
+    )*};
+}
+
+// The first is the schema.
+json_rows!(u64 Counters MailboxRow NameRow DeliveryRow KeyRow ReceiptRow);
+
+/// `[length of the JSON, LE][JSON of all but the content][content]`: a text of a megabyte is copied, and
+/// neither escaped nor searched for escapes.
+impl Row for MessageRow {
+    fn write(&self, payload: &mut Vec<u8>) -> serde_json::Result<()> {
+        let start = payload.len();
+        payload.extend_from_slice(&[0; LENGTH_BYTES]);
+        self.serialize(&mut serde_json::Serializer::new(&mut *payload))?;
+        let length = u32::try_from(payload.len() - start - LENGTH_BYTES)
+            .map_err(|_| serde::ser::Error::custom("4 GiB and more beside the content"))?;
+        payload[start..start + LENGTH_BYTES].copy_from_slice(&length.to_le_bytes());
+        payload.extend_from_slice(self.content.0.as_bytes());
+        Ok(())
+    }
+
+    fn read(payload: &[u8]) -> Result<MessageRow, String> {
+        let (length, rest) =
+            payload.split_first_chunk::<LENGTH_BYTES>().ok_or("the row ends within its length")?;
+        let (json, content) = rest
+            .split_at_checked(u32::from_le_bytes(*length) as usize)
+            .ok_or("the row ends within its JSON")?;
+        let content = str::from_utf8(content).map_err(|error| error.to_string())?;
+        Ok(MessageRow { content: Body(content.into()), ..from_json(json)? })
+    }
+}
+
+#[cfg(any(test, feature = "fuzzing"))]
+pub(super) fn with_checksum(place: Place<'_>, payload: &[u8]) -> Vec<u8> {
+    [&[FORMAT][..], &checksum(place, payload).to_le_bytes(), payload].concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const PLACE: Place<'_> = Place { table: "meta", key: b"counters" };
+
+    #[test]
+    fn a_row_is_read_back_and_every_flipped_bit_is_noticed() {
+        let counters = Counters { last_message: 7, clean: true, ..Counters::default() };
+        let bytes = RowWriter::default().write(PLACE, &counters).unwrap().to_vec();
+        assert_eq!(decode::<Counters>(PLACE, &bytes), Ok(counters));
+        for bit in 0..bytes.len() * 8 {
+            let mut flipped = bytes.clone();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            assert!(decode::<Counters>(PLACE, &flipped).is_err(), "bit {bit}");
+        }
+        for length in 0..bytes.len() {
+            assert!(decode::<Counters>(PLACE, &bytes[..length]).is_err(), "{length} bytes");
+        }
+    }
+
+    #[test]
+    fn a_row_in_another_place_does_not_check_out() {
+        let row = with_checksum(PLACE, b"7");
+        assert_eq!(decode::<u64>(PLACE, &row), Ok(7));
+        for (table, key) in
+            [("meta", &b"counter"[..]), ("mail", b"counters"), ("metac", b"ounters"), ("", b"")]
+        {
+            let elsewhere = Place { table, key };
+            assert_eq!(decode::<u64>(elsewhere, &row), Err("checksum mismatch".to_owned()), "{elsewhere:?}");
+        }
+    }
+
+    #[test]
+    fn a_row_of_another_shape_is_an_error() {
+        assert!(decode::<Counters>(PLACE, &with_checksum(PLACE, b"\"text\"")).is_err());
+        for payload in [&b""[..], b"\0\0\0", b"\xff\xff\xff\xff{}", b"\x02\0\0\0{}", b"\0\0\0\0"] {
+            let row = with_checksum(PLACE, payload);
+            assert!(decode::<MessageRow>(PLACE, &row).is_err(), "{payload:?}");
+        }
+    }
+
+    #[test]
+    fn a_long_row_does_not_keep_its_memory() {
+        let mut writer = RowWriter::default();
+        let long = MailboxRow {
+            name: crate::protocol::name::Name::user(),
+            holder: None,
+            merged: vec![crate::broker::mutation::MailboxId(u64::MAX); 10_000],
+        };
+        assert!(writer.write(PLACE, &long).unwrap().len() > KEPT_BYTES);
+        writer.write(PLACE, &7_u64).unwrap();
+        assert!(writer.0.capacity() <= KEPT_BYTES);
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_decoded_without_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            prop_assert!(decode::<MessageRow>(PLACE, &bytes).is_err());
+            prop_assert!(decode::<MessageRow>(PLACE, &with_checksum(PLACE, &bytes)).is_err());
+        }
+    }
+}
