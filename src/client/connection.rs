@@ -20,10 +20,12 @@ use crate::protocol::hello::{Hello, Welcome};
 use crate::protocol::refusal::Refusal;
 use crate::protocol::wire::{CallId, FromDaemon, call_line};
 use crate::transport::Stream;
+use crate::transport::activation::HELD_BACK;
 use crate::transport::codec::{Line, LineReader};
 
-/// For a daemon to answer hello. It does so at once unless it hangs or its machine crawls.
-pub const HELLO_TIMEOUT: Duration = Duration::from_secs(5);
+/// For a daemon to answer hello. It does so at once unless it hangs, its machine crawls, or a service
+/// manager has to start it first.
+pub const HELLO_TIMEOUT: Duration = Duration::from_secs(5).saturating_add(HELD_BACK);
 
 /// For a daemon to read what is left when a client ends.
 pub const FINISH_TIMEOUT: Duration = Duration::from_secs(2);

@@ -48,7 +48,7 @@ use crate::protocol::startup::Startup;
 use crate::protocol::time::Now;
 use crate::protocol::wire;
 use crate::store::{self, Recovered, RedbStore, Store, StoreError, StoreOptions};
-use crate::transport::activation::{Inherited, Notifier};
+use crate::transport::activation::{IDLE_EXIT_MIN, Inherited, Notifier};
 use crate::transport::{self, Authority, Listener, Stream, directory, process};
 
 /// After the last session ended, a daemon that was told to stop waits so long for its answers to be
@@ -140,7 +140,7 @@ async fn start_and_serve(options: Options) -> anyhow::Result<()> {
         lobby: Lobby::default(),
         ending: CancellationToken::new(),
         sessions_max: sessions_max(config.sessions),
-        idle_exit: config.daemon.idle_exit.filter(|_| detached || activated),
+        idle_exit: idle_exit(&config, detached, activated),
         ownership,
         next_session: 0,
         strangers: 0,
@@ -149,6 +149,12 @@ async fn start_and_serve(options: Options) -> anyhow::Result<()> {
     let end = service.serve().await;
     thread.join().map_err(|_| anyhow::anyhow!("the engine panicked"))?;
     end
+}
+
+/// When to end for want of anything to do: never, if a person started it.
+fn idle_exit(config: &Config, detached: bool, activated: bool) -> Option<Duration> {
+    let after = config.daemon.idle_exit.filter(|_| detached || activated)?;
+    Some(if activated { after.max(IDLE_EXIT_MIN) } else { after })
 }
 
 /// The store must be on a disk of this machine, unless the user says that it is well as it is.

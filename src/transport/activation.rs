@@ -7,6 +7,7 @@ use std::env;
 use std::ffi::OsString;
 use std::io;
 use std::os::unix::net::UnixDatagram;
+use std::time::Duration;
 
 use nix::sys::socket::{SockType, sockopt};
 
@@ -16,6 +17,17 @@ use super::{InheritedSocket, TransportError};
 /// launchd property list.
 #[cfg(any(target_os = "linux", target_os = "macos"))]
 const NAME: &str = "ipcd";
+
+/// How long launchd holds back a service that ended too early: it starts none again within 10 s. Who
+/// connects meanwhile waits.
+pub const HELD_BACK: Duration =
+    if cfg!(target_os = "macos") { Duration::from_secs(10) } else { Duration::ZERO };
+
+/// A service that was started for a connection must not end of itself sooner than this after the last.
+/// launchd holds back one that ran for less than 10 s, and this is well above it; systemd gives up on a
+/// socket whose service comes and goes more than 20 times in 2 s.
+pub const IDLE_EXIT_MIN: Duration =
+    if cfg!(target_os = "macos") { Duration::from_secs(60) } else { Duration::from_millis(100) };
 
 /// Variables that speak to the process that the service manager started, and to no other.
 const VARIABLES: &[&str] = &[

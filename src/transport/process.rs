@@ -11,7 +11,7 @@ use super::Stream;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProcessFacts {
     pub pid: u32,
-    /// Start of the process in clock ticks since boot.
+    /// When the process started, in a unit of the system.
     pub start: u64,
     /// The boot of this machine and our PID namespace: pids and starts mean something within it alone.
     pub boot: String,
@@ -40,23 +40,15 @@ pub const ANCESTORS_MAX: usize = 32;
 #[cfg(target_os = "linux")]
 pub use linux::{is_alive, of, of_peer};
 
-/// Facts about the process `pid` as it is now.
-#[cfg(not(target_os = "linux"))]
-pub fn of(_pid: u32) -> Option<ProcessFacts> {
-    None
-}
+#[cfg(target_os = "macos")]
+#[path = "macos/process.rs"]
+mod macos;
+#[cfg(target_os = "macos")]
+pub use macos::{is_alive, of, of_peer};
 
-/// Facts about the process that connected.
-#[cfg(not(target_os = "linux"))]
-pub fn of_peer(_stream: &Stream) -> Option<ProcessFacts> {
-    None
-}
-
-/// Whether the process still runs.
-#[cfg(not(target_os = "linux"))]
-pub fn is_alive(_pid: u32, _start: u64, _boot: &str) -> bool {
-    false
-}
+#[cfg(all(test, not(target_os = "macos")))]
+#[path = "macos/arguments.rs"]
+mod arguments_of_macos;
 
 #[cfg(target_os = "linux")]
 mod linux {

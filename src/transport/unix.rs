@@ -82,7 +82,15 @@ pub fn credentials(stream: &local::Stream) -> io::Result<Credentials> {
         let pid = u32::try_from(peer.pid()).ok().filter(|pid| *pid != 0);
         Ok(Credentials { uid: peer.uid(), pid })
     }
-    #[cfg(not(target_os = "linux"))]
+    #[cfg(target_os = "macos")]
+    {
+        use nix::sys::socket::{getsockopt, sockopt::LocalPeerPid};
+        let (uid, _) = nix::unistd::getpeereid(socket)?;
+        // One that is gone again has no number any more.
+        let pid = getsockopt(&socket.as_fd(), LocalPeerPid).ok().and_then(|pid| u32::try_from(pid).ok());
+        Ok(Credentials { uid: uid.as_raw(), pid: pid.filter(|pid| *pid != 0) })
+    }
+    #[cfg(not(any(target_os = "linux", target_os = "macos")))]
     {
         use interprocess::local_socket::traits::StreamCommon as _;
         let peer = socket.peer_creds()?;
@@ -118,7 +126,8 @@ pub async fn reader_of_stdout_gone() {
     // A thread: the runtime's own way would have to watch for more than the end.
     let watch = std::thread::Builder::new().name("stdout".to_owned()).spawn(move || {
         let stdout = io::stdout();
-        let mut watched = [PollFd::new(stdout.as_fd(), PollFlags::empty())];
+        // Told in any case on Linux, and where it is asked for on macOS.
+        let mut watched = [PollFd::new(stdout.as_fd(), PollFlags::POLLHUP)];
         while let Err(nix::errno::Errno::EINTR) = poll(&mut watched, PollTimeout::NONE) {}
         let seen = watched[0].revents().unwrap_or(PollFlags::empty());
         if seen.intersects(PollFlags::POLLERR | PollFlags::POLLHUP) {

@@ -6,6 +6,12 @@
 #[cfg(target_os = "linux")]
 pub use linux::PathWatch;
 
+#[cfg(target_os = "macos")]
+#[path = "macos/watch.rs"]
+mod macos;
+#[cfg(target_os = "macos")]
+pub use macos::PathWatch;
+
 #[cfg(target_os = "linux")]
 mod linux {
     use std::ffi::OsString;
@@ -111,11 +117,11 @@ mod linux {
 }
 
 /// Watches nothing.
-#[cfg(not(target_os = "linux"))]
+#[cfg(not(any(target_os = "linux", target_os = "macos")))]
 #[derive(Debug)]
 pub struct PathWatch(());
 
-#[cfg(not(target_os = "linux"))]
+#[cfg(not(any(target_os = "linux", target_os = "macos")))]
 impl PathWatch {
     /// Always an error: this system has no such thing.
     pub fn new(_path: &std::path::Path) -> std::io::Result<PathWatch> {

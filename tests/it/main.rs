@@ -12,6 +12,7 @@ mod footprint;
 mod gauge;
 mod hostility;
 mod kills;
+mod launchd;
 mod layering;
 mod leaks;
 mod machine;
