@@ -10,7 +10,7 @@
 //! 5. [`daemon`]: the shell around the core: one thread for sockets, one for broker and store.
 //! 6. [`client`]: a connection that outlives daemons and starts one when a call needs it.
 //! 7. [`mcp`]: the front end of one agent, and [`share`], what agents hand each other.
-//! 8. [`agents`]: the client programs, one file each.
+//! 8. [`agents`]: the client programs, one file each; [`install`] edits their configuration.
 //! 9. [`cli`]: everything a person types. [`config`], [`paths`] and [`telemetry`] serve all of them.
 #![cfg_attr(
     test,
@@ -25,6 +25,7 @@ pub mod config;
 pub mod daemon;
 pub(crate) mod files;
 pub mod history;
+pub mod install;
 pub mod mcp;
 pub mod paths;
 mod planted;

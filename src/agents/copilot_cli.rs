@@ -1,7 +1,12 @@
 //! Copilot CLI. Its hooks take the words at the top level; Claude Code's nested form is ignored.
 
-use super::Facts;
+use std::path::PathBuf;
+
+use serde_json::json;
+
 use super::hook::{self, Codec, Moment};
+use super::setup::{Command, Edit, HOOK_SECONDS, Part, Places, Setup, json_file};
+use super::{Facts, Program};
 
 pub(super) const FACTS: Facts = Facts {
     word: "copilot",
@@ -9,6 +14,7 @@ pub(super) const FACTS: Facts = Facts {
     wire: "copilot",
     mark: Some("COPILOT_CLI"),
     hook: Some(Codec { say }),
+    setup: SETUP,
 };
 
 fn say(moment: Moment, words: &str) -> Option<String> {
@@ -16,4 +22,32 @@ fn say(moment: Moment, words: &str) -> Option<String> {
         Moment::Start | Moment::Prompt | Moment::Tool => hook::single("additionalContext", words),
         Moment::Stop => hook::decision("block", words),
     }
+}
+
+// Its configuration.
+
+const SETUP: Setup = Setup { programs: &["copilot"], sign: folder, parts, note: "" };
+
+const EVENTS: [&str; 4] = ["sessionStart", "userPromptSubmitted", "postToolUse", "agentStop"];
+
+fn folder(places: &Places) -> PathBuf {
+    places.or_home("COPILOT_HOME", ".copilot")
+}
+
+fn parts(places: &Places, command: &Command) -> Vec<Part> {
+    let entry = command.entry();
+    let value = json!({
+        "type": "local", "command": entry["command"], "args": entry["args"], "tools": ["*"], "env": {},
+    });
+    let (servers, hooks) = match places.project {
+        Some(project) => (project.join(".github/mcp.json"), project.join(".github/hooks/ipcd.json")),
+        None => (folder(places).join("mcp-config.json"), folder(places).join("hooks/ipcd.json")),
+    };
+    let hook = |event: &'static str| {
+        let bash = command.hook(event, Program::CopilotCli);
+        Edit::Hook { event, value: json!({"type": "command", "bash": bash, "timeoutSec": HOOK_SECONDS}) }
+    };
+    let mut edits = vec![Edit::Key { key: "version", value: json!(1) }];
+    edits.extend(EVENTS.map(hook));
+    vec![json_file(servers, vec![Edit::Server { table: "mcpServers", value }]), json_file(hooks, edits)]
 }

@@ -12,6 +12,7 @@ mod cursor;
 mod gemini_cli;
 pub mod hook;
 mod opencode;
+pub mod setup;
 mod vscode;
 mod windsurf;
 mod zed;
@@ -43,6 +44,8 @@ struct Facts {
     mark: Option<&'static str>,
     /// What its hooks understand, if it has any that ipcd can use.
     hook: Option<hook::Codec>,
+    /// What its configuration needs.
+    setup: setup::Setup,
 }
 
 impl Program {

@@ -1,6 +1,34 @@
 //! opencode. Its plugins take the place of hooks.
 
-use super::Facts;
+use std::path::PathBuf;
 
-pub(super) const FACTS: Facts =
-    Facts { word: "opencode", title: "opencode", wire: "opencode", mark: Some("OPENCODE"), hook: None };
+use serde_json::json;
+
+use super::Facts;
+use super::setup::{Command, Edit, Part, Places, Setup, json_file};
+
+pub(super) const FACTS: Facts = Facts {
+    word: "opencode",
+    title: "opencode",
+    wire: "opencode",
+    mark: Some("OPENCODE"),
+    hook: None,
+    setup: SETUP,
+};
+
+// Its configuration.
+
+const SETUP: Setup = Setup { programs: &["opencode"], sign: folder, parts, note: "" };
+
+fn folder(places: &Places) -> PathBuf {
+    places.xdg_config().join("opencode")
+}
+
+fn parts(places: &Places, command: &Command) -> Vec<Part> {
+    let folder = places.project.map_or_else(|| folder(places), ToOwned::to_owned);
+    let with_comments = folder.join("opencode.jsonc");
+    let file = if (places.exists)(&with_comments) { with_comments } else { folder.join("opencode.json") };
+    let argv: Vec<String> = std::iter::once(command.program.clone()).chain(command.arguments()).collect();
+    let value = json!({"type": "local", "command": argv, "enabled": true, "environment": {}});
+    vec![json_file(file, vec![Edit::Server { table: "mcp", value }])]
+}

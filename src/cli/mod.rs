@@ -9,6 +9,7 @@ mod caller;
 mod demo;
 mod exit;
 mod hook;
+mod install;
 mod letter;
 mod log;
 mod mail;
@@ -17,6 +18,7 @@ mod output;
 mod roles;
 mod share;
 mod status;
+mod surroundings;
 mod text;
 mod units;
 
@@ -64,6 +66,8 @@ fn act(cli: Cli, given: Given) -> Result<ExitCode, Failure> {
         Verb::Daemon { detached } => roles::daemon(detached, given),
         Verb::Mcp(args) => roles::mcp(&global, args),
         Verb::Completions { shell } => completions(shell),
+        Verb::Install(args) => install::install(&global, args),
+        Verb::Uninstall(args) => install::uninstall(&global, args),
         Verb::Hook(args) => block_on(async {
             if let Some(words) = hook::hook(&global, args).await {
                 // An agent must not stumble over its hook, whatever became of the words.
@@ -100,6 +104,8 @@ async fn ask(global: &Global, verb: Verb) -> Result<ExitCode, Failure> {
         Verb::Daemon { .. }
         | Verb::Mcp(_)
         | Verb::Completions { .. }
+        | Verb::Install(_)
+        | Verb::Uninstall(_)
         | Verb::Hook(_)
         | Verb::Log(_)
         | Verb::Demo => {

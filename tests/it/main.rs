@@ -11,6 +11,7 @@ mod disk;
 mod footprint;
 mod gauge;
 mod hostility;
+mod install;
 mod kills;
 mod launchd;
 mod layering;

@@ -84,3 +84,17 @@ pub(super) const COMPLETIONS: &str = "\
 Examples:
   ipcd completions bash > ~/.local/share/bash-completion/completions/ipcd
   ipcd completions fish > ~/.config/fish/completions/ipcd.fish";
+
+pub(super) const INSTALL: &str = "\
+It edits the clients' own files: comments and order stay, a copy as it was is kept beside each, and
+`ipcd uninstall` puts everything back. It shows what it changes, and runs no client.
+
+Examples:
+  ipcd install                           # every client that is here
+  ipcd install --dry-run                 # show what would change
+  ipcd install --client claude,codex --tools core
+  ipcd install --project                 # only for the project in this folder";
+
+pub(super) const UNINSTALL: &str = "\
+A file that nobody changed since gets back the bytes that it had; from any other, only what is ours
+goes. Mail and names stay.";

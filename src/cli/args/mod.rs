@@ -82,6 +82,9 @@ pub enum Verb {
     Log(LogArgs),
     #[command(subcommand)]
     Dead(DeadVerb),
+    #[command(after_help = help::INSTALL)]
+    Install(InstallArgs),
+    Uninstall(UninstallArgs),
     /// Run the MCP server of one agent, on stdin and stdout
     #[command(after_help = help::MCP)]
     Mcp(McpArgs),
@@ -315,6 +318,50 @@ pub enum ToolSet {
     Core,
 }
 
+impl ToolSet {
+    /// What `--tools` calls it.
+    pub fn word(self) -> &'static str {
+        match self {
+            ToolSet::All => "all",
+            ToolSet::Instances => "instances",
+            ToolSet::Terminals => "terminals",
+            ToolSet::Core => "core",
+        }
+    }
+}
+
+/// Connect the clients that are here: adds ipcd and its hooks to their configuration
+#[derive(Args, Debug)]
+pub struct InstallArgs {
+    /// Only these clients, whether they are found or not
+    #[arg(long, value_name = "CLIENT", value_delimiter = ',', value_parser = any_client())]
+    pub client: Vec<Program>,
+    /// In the configuration of the project in this folder, not in yours
+    #[arg(long)]
+    pub project: bool,
+    /// Which tools agents see; without it, what the configuration says, or all
+    #[arg(long, value_enum)]
+    pub tools: Option<ToolSet>,
+    /// Show what would change, and write nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// Take ipcd out of the clients' configuration again
+#[derive(Args, Debug)]
+#[command(after_help = help::UNINSTALL)]
+pub struct UninstallArgs {
+    /// Only from these clients
+    #[arg(long, value_name = "CLIENT", value_delimiter = ',', value_parser = any_client())]
+    pub client: Vec<Program>,
+    /// Only from the configuration of the project in this folder
+    #[arg(long)]
+    pub project: bool,
+    /// Show what would change, and write nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
 /// Tell an agent that mail waits; for its hooks
 #[derive(Args, Debug)]
 #[command(after_help = help::HOOK)]
@@ -337,7 +384,15 @@ fn message_id(text: &str) -> Result<MessageId, String> {
 
 /// The clients whose hooks ipcd can answer.
 fn hooked() -> impl TypedValueParser<Value = Program> {
-    let words = Program::ALL.into_iter().filter(|p| p.hook().is_some()).map(Program::word);
+    clients(|program| program.hook().is_some())
+}
+
+fn any_client() -> impl TypedValueParser<Value = Program> {
+    clients(|_| true)
+}
+
+fn clients(of: impl Fn(Program) -> bool) -> impl TypedValueParser<Value = Program> {
+    let words = Program::ALL.into_iter().filter(|program| of(*program)).map(Program::word);
     PossibleValuesParser::new(words)
         .map(|word| Program::of_word(&word).expect("the parser takes words of clients only"))
 }
