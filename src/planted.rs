@@ -41,6 +41,8 @@ bugs! {
     NumbersFromTheClock = "numbers-from-the-clock",
     /// Every user may talk to the daemon.
     NoUidCheck = "no-uid-check",
+    /// A file is judged by where its name leads, not by what was opened.
+    JudgedByName = "judged-by-name",
     /// `/home/ann-old` counts as below `/home/ann`.
     PathsAsText = "paths-as-text",
     /// A wait outlives its session.

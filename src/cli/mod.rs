@@ -15,6 +15,7 @@ mod log;
 mod mail;
 mod names;
 mod output;
+mod policy;
 mod roles;
 mod share;
 mod status;
@@ -27,7 +28,7 @@ use std::io;
 
 use clap::{CommandFactory, Parser};
 
-use args::{Cli, Global, Verb};
+use args::{Cli, Global, PolicyVerb, Verb};
 use caller::Caller;
 pub use exit::ExitCode;
 use exit::Failure;
@@ -37,6 +38,11 @@ use roles::Given;
 /// Runs the command that `args` are, the program's own name first. `given` is for the daemon.
 pub fn run(args: impl IntoIterator<Item = OsString>, given: Given) -> ExitCode {
     let args: Vec<OsString> = args.into_iter().collect();
+    // No verb for people, and each shared command waits for it: taken before anything is parsed.
+    #[cfg(unix)]
+    if args.get(1).is_some_and(|verb| verb == crate::share::supervisor::VERB) {
+        return roles::supervise(&args[2..]);
+    }
     let (json, outcome) = match Cli::try_parse_from(&args) {
         Ok(cli) => (cli.global.json, act(cli, given)),
         Err(error) => {
@@ -77,6 +83,7 @@ fn act(cli: Cli, given: Given) -> Result<ExitCode, Failure> {
         }),
         Verb::Log(args) => block_on(log::log(&global, args)),
         Verb::Demo => block_on(demo::demo(&global)),
+        Verb::Policy(PolicyVerb::Check { what, origin }) => policy::check(&global, what, &origin),
         verb => block_on(ask(&global, verb)),
     }
 }
@@ -108,6 +115,7 @@ async fn ask(global: &Global, verb: Verb) -> Result<ExitCode, Failure> {
         | Verb::Uninstall(_)
         | Verb::Hook(_)
         | Verb::Log(_)
+        | Verb::Policy(_)
         | Verb::Demo => {
             unreachable!("`act` has taken the verbs that do not ask the daemon")
         }

@@ -12,7 +12,7 @@ use crate::protocol::refusal::Refusal;
 use crate::share::Here;
 use crate::transport::TransportError;
 use crate::transport::activation::Inherited;
-use crate::{daemon, mcp, telemetry};
+use crate::{daemon, mcp, share, telemetry};
 
 /// What the service manager gave to this process, or what was wrong with it.
 pub type Given = Result<Inherited, TransportError>;
@@ -49,10 +49,24 @@ pub fn mcp(global: &Global, args: McpArgs) -> Result<ExitCode, Failure> {
         sharing: mcp::Sharing {
             files: config.share_file,
             commands: config.share_command,
-            here: Here::current()?,
+            here: Here { remote: args.origin.remote(), ..Here::current()? },
         },
     };
     super::block_on(async { ended(mcp::run(options).await) })
+}
+
+/// The process that watches over one shared command, for a front end.
+#[cfg(unix)]
+pub fn supervise(argv: &[std::ffi::OsString]) -> ExitCode {
+    let argv = argv.strip_prefix(&["--".into()]).unwrap_or(argv);
+    match share::supervisor::run(argv) {
+        Ok(()) => ExitCode::Done,
+        Err(_) => Failure::usage("`supervise` is for ipcd itself", "try `ipcd share command --help`").report(
+            false,
+            &mut std::io::stdout(),
+            &mut std::io::stderr(),
+        ),
+    }
 }
 
 /// What became of a role: a refusal somewhere in the chain tells best what to do.

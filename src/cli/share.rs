@@ -37,11 +37,16 @@ pub async fn share(caller: &mut Caller, verb: ShareVerb) -> Result<ExitCode, Fai
         ShareVerb::Command { to, argv, description } => {
             let command = Command::parse(&line(&argv)?)?;
             permitted(
-                command.verdict(&config.share_command),
+                command.verdict(&config.share_command, &here),
                 &format!("`{}` and its output", argv.join(" ")),
             )?;
             let ran = command.run(&config.share_command, &here, description.as_deref()).await?;
-            let end = End { returncode: ran.exit.code, signal: ran.exit.signal, timed_out: ran.timed_out };
+            let end = End {
+                returncode: ran.exit.code,
+                signal: ran.exit.signal,
+                timed_out: ran.timed_out,
+                left_running: ran.left_running,
+            };
             let (raw, outcomes) = caller.call::<Outcomes>(message(to, ran.shared)?).await?;
             caller.print(&end.beside(&raw)?, || format!("{end}\n{outcomes}"))?;
             Ok(outcomes.exit_code())
@@ -56,6 +61,8 @@ struct End {
     #[serde(skip_serializing_if = "Option::is_none")]
     signal: Option<String>,
     timed_out: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    left_running: bool,
 }
 
 impl End {
@@ -79,11 +86,14 @@ impl fmt::Display for End {
             _ if self.timed_out => f.write_str("the command took too long and was ended"),
             Some(signal) => write!(f, "the command was ended by {signal}"),
             None => write!(f, "the command ended with exit code {}", self.returncode),
-        }
+        }?;
+        let left = "; something that it started could not be ended";
+        if self.left_running { f.write_str(left) } else { Ok(()) }
     }
 }
 
-fn line(argv: &[String]) -> Result<String, Failure> {
+/// The command line that has these words.
+pub fn line(argv: &[String]) -> Result<String, Failure> {
     shlex::try_join(argv.iter().map(String::as_str))
         .map_err(|_| Failure::usage("an argument holds a NUL character", "leave it out"))
 }
@@ -107,7 +117,7 @@ fn message(to: String, shared: Shared) -> Result<Request, Failure> {
 fn permitted(verdict: Verdict, what: &str) -> Result<(), Failure> {
     match verdict {
         Verdict::Allow { .. } | Verdict::AskIfAble { .. } => Ok(()),
-        Verdict::Deny(refusal) => Err(refusal.into()),
+        Verdict::Deny { refusal, .. } => Err(refusal.into()),
         Verdict::Ask { rule } if !io::stdin().is_terminal() || !io::stderr().is_terminal() => {
             Err(unasked(&rule).into())
         }
@@ -134,7 +144,7 @@ mod tests {
 
     #[test]
     fn a_command_s_end_stands_beside_the_answer() {
-        let end = End { returncode: 3, signal: None, timed_out: false };
+        let end = End { returncode: 3, signal: None, timed_out: false, left_running: false };
         let answer = RawValue::from_string(r#"{"id":7,"to":"bob"}"#.to_owned()).unwrap();
         let expected = r#"{"id":7,"to":"bob","returncode":3,"timed_out":false}"#;
         assert_eq!(end.beside(&answer).unwrap().get(), expected);

@@ -92,7 +92,7 @@ pub async fn command(call: &Call, mut args: Args) -> Result<Outcome, Refusal> {
     // Nothing is run whose output could not be sent: the caller has a name, and it is the one it says.
     let from = envelope.from.clone();
     call.ask(Request::Auto(Auto { set: AutoSet::Status, minutes: None, from })).await?;
-    let verdict = command.verdict(&call.sharing.commands);
+    let verdict = command.verdict(&call.sharing.commands, &call.sharing.here);
     let question = || {
         let folder = plain(&call.sharing.here.cwd.display().to_string());
         let words: Vec<String> = command.argv().iter().map(|word| plain(word)).collect();
@@ -110,6 +110,9 @@ pub async fn command(call: &Call, mut args: Args) -> Result<Outcome, Refusal> {
         answer["signal"] = json!(signal);
     }
     answer["timed_out"] = json!(ran.timed_out);
+    if ran.left_running {
+        answer["left_running"] = json!(true);
+    }
     Ok(Outcome::Done(answer))
 }
 
@@ -121,7 +124,7 @@ async fn permitted(
 ) -> Result<Option<InputRequiredResult>, Refusal> {
     let (rule, must_ask) = match verdict {
         Verdict::Allow { .. } => return Ok(None),
-        Verdict::Deny(refusal) => return Err(refusal),
+        Verdict::Deny { refusal, .. } => return Err(refusal),
         Verdict::AskIfAble { rule } => (rule, false),
         Verdict::Ask { rule } => (rule, true),
     };

@@ -1,24 +1,23 @@
 //! Sharing the output of a command.
 //!
 //! What always holds: the command is an argv and never goes through a shell; its stdin is empty; it ends
-//! in time, with all that it started, also when the caller gives up; its output is bounded while it comes.
+//! in time, with all that it started, also when the caller gives up or dies (`process.rs`); its output is
+//! bounded while it comes.
 
 use std::io;
-use std::process::Stdio;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde_json::json;
 use tokio::io::{AsyncRead, AsyncReadExt};
-use tokio::process::Child;
 use tokio::task::JoinSet;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::capture::{Capture, Output};
-use super::environment::scrubbed;
+use super::environment::{Environment, divided};
 use super::policy::{CommandMode, CommandPolicy};
 pub use super::process::Exit;
-use super::process::Group;
+use super::process::{Job, NotStarted, Tree};
 use super::{Here, Shared, Verdict, shell};
 use crate::protocol::refusal::{Refusal, RefusalCode};
 
@@ -51,6 +50,8 @@ pub struct Ran {
     pub shared: Shared,
     pub exit: Exit,
     pub timed_out: bool,
+    /// Something of it could not be ended: it hangs, or belongs to another user.
+    pub left_running: bool,
 }
 
 impl Command {
@@ -72,33 +73,40 @@ impl Command {
     }
 
     /// What `policy` says of this command.
-    pub fn verdict(&self, policy: &CommandPolicy) -> Verdict {
+    pub fn verdict(&self, policy: &CommandPolicy, here: &Here) -> Verdict {
         let rule = |mode: &str| format!("share_command.mode = {mode:?}");
-        let deny = |message: &str| {
-            Verdict::Deny(Refusal::new(RefusalCode::Denied, message).hint(
+        let deny = |rule: String, message: String| {
+            let refusal = Refusal::new(RefusalCode::Denied, message).hint(
                 "a person can change the rule in ipcd's config.toml; or run the command yourself and send the output",
-            ))
+            );
+            Verdict::Deny { rule, refusal }
         };
+        if let Some(verdict) = here.verdict() {
+            return verdict;
+        }
         match policy.mode {
             CommandMode::Allow => Verdict::Allow { rule: rule("allow") },
             CommandMode::Auto => Verdict::AskIfAble { rule: rule("auto") },
             CommandMode::Ask => Verdict::Ask { rule: rule("ask") },
-            CommandMode::Off => deny("sharing commands is off: share_command.mode = \"off\""),
-            CommandMode::Allowlist if policy.allow.iter().any(|prefix| prefix.begins(&self.argv)) => {
-                Verdict::Allow { rule: rule("allowlist") }
-            }
-            CommandMode::Allowlist => {
-                let program: String = self.argv[0].chars().take(80).collect();
-                deny(&format!("share_command.allow has nothing that this `{program}` command begins with"))
-            }
+            CommandMode::Off => deny(rule("off"), format!("sharing commands is off: {}", rule("off"))),
+            CommandMode::Allowlist => match policy.allow.iter().find(|prefix| prefix.begins(&self.argv)) {
+                Some(prefix) => Verdict::Allow { rule: format!("share_command.allow has {prefix}") },
+                None => {
+                    let program: String = self.argv[0].chars().take(80).collect();
+                    let message =
+                        format!("share_command.allow has nothing that this `{program}` command begins with");
+                    deny(rule("allowlist"), message)
+                }
+            },
         }
     }
 
     /// Runs the command and puts its output into the form of a message. Dropping the future ends the
-    /// command and all that it started. To be polled on a thread that lives as long as the process.
+    /// command and all that it started.
     ///
     /// # Errors
-    /// `invalid_argument`: there is no such program, or it cannot be run; `unreadable`: the folder is gone.
+    /// `invalid_argument`: there is no such program, or it cannot be run; `unreadable`: the folder is gone;
+    /// `timeout`: it hangs where even the kernel cannot end it; `retry`: what watches over it was ended.
     /// A command that fails or takes too long is no error: the peer is told.
     pub async fn run(
         self,
@@ -106,33 +114,63 @@ impl Command {
         here: &Here,
         description: Option<&str>,
     ) -> Result<Ran, Refusal> {
-        let mut command = tokio::process::Command::new(&self.argv[0]);
-        command.args(&self.argv[1..]).current_dir(&here.cwd);
-        command.env_clear().envs(scrubbed(std::env::vars_os()));
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let (group, mut child) = Group::spawn(command).map_err(|error| self.not_started(here, &error))?;
-
+        let Environment { kept: environment, withheld } = divided(std::env::vars_os());
+        let job = Job { argv: &self.argv, folder: &here.cwd, environment, ipcd: &here.ipcd };
+        let deadline = Instant::now() + policy.timeout;
+        let started = timeout_at(deadline, Tree::start(job)).await;
+        let (mut tree, (out, err)) = match started {
+            Ok(Ok(started)) => started,
+            Ok(Err(error)) => return Err(self.not_started(here, error)),
+            Err(_) => return Err(self.hangs("has not begun in time")),
+        };
         let stdout = Stream::new(policy.max_output_bytes / 2);
         let stderr = Stream::new(policy.max_output_bytes / 2);
         let mut readers = JoinSet::new();
-        readers.spawn(stdout.clone().fill(child.stdout.take()));
-        readers.spawn(stderr.clone().fill(child.stderr.take()));
+        readers.spawn(stdout.clone().fill(out));
+        readers.spawn(stderr.clone().fill(err));
 
-        let (exit, timed_out) = exit_of(&mut child, &group, policy.timeout).await.map_err(|error| {
-            Refusal::new(RefusalCode::Timeout, format!("`{}` cannot be ended: {error}", self.argv[0]))
-        })?;
-        let _ = timeout(LINGER, async { while readers.join_next().await.is_some() {} }).await;
-        drop(group);
+        let (exit, timed_out) = match exit_of(&mut tree, deadline).await {
+            Ok(Some(end)) => end,
+            Ok(None) => return Err(self.hangs("cannot be ended")),
+            Err(error) => return Err(self.unwatched(&error)),
+        };
+        let _ = timeout(LINGER, all(&mut readers)).await;
+        tree.kill();
+        let gone = timeout(KILL_GRACE, tree.gone()).await.is_ok_and(|gone| gone.is_ok());
+        // What it printed up to its end is in the pipes, and they end with the last process.
+        let _ = timeout(LINGER, all(&mut readers)).await;
         readers.shutdown().await;
-        let shared = self.message(description, &exit, timed_out, stdout.finish(), stderr.finish());
-        Ok(Ran { shared, exit, timed_out })
+        let (stdout, stderr) = (stdout.finish(&withheld), stderr.finish(&withheld));
+        let mut shared = self.message(description, &exit, timed_out, stdout, stderr);
+        if !gone {
+            shared.data["left_running"] = json!(true);
+        }
+        Ok(Ran { shared, exit, timed_out, left_running: !gone })
     }
 
-    fn not_started(&self, here: &Here, error: &io::Error) -> Refusal {
+    fn hangs(&self, what: &str) -> Refusal {
+        Refusal::new(RefusalCode::Timeout, format!("`{}` {what}: it hangs in the kernel", self.argv[0]))
+            .hint("a file system or a device does not answer; what the command did is not known")
+    }
+
+    fn unwatched(&self, error: &io::Error) -> Refusal {
+        Refusal::new(RefusalCode::Retry, format!("nothing is known of `{}` any more: {error}", self.argv[0]))
+            .hint("what it did is not known: look before you repeat it")
+    }
+
+    fn not_started(&self, here: &Here, error: NotStarted) -> Refusal {
         if !here.cwd.is_dir() {
             let message = format!("the folder {} is gone", here.cwd.display());
             return Refusal::new(RefusalCode::Unreadable, message);
         }
+        let error = match error {
+            NotStarted::Program(error) => error,
+            NotStarted::Watch(error) => {
+                let message = format!("{} cannot watch over a command: {error}", here.ipcd.display());
+                return Refusal::new(RefusalCode::Retry, message)
+                    .hint("without that no command is run; start ipcd again, or install it again");
+            }
+        };
         let program = &self.argv[0];
         match error.kind() {
             io::ErrorKind::NotFound => {
@@ -170,6 +208,9 @@ impl Command {
         if stdout.lossy || stderr.lossy {
             data["lossy"] = json!(true);
         }
+        if stdout.masked + stderr.masked > 0 {
+            data["secrets_left_out"] = json!(stdout.masked + stderr.masked);
+        }
         if let Some(description) = description {
             data["description"] = json!(description);
         }
@@ -179,19 +220,23 @@ impl Command {
     }
 }
 
-/// Waits for the command's end, and brings it about when the time is over.
-async fn exit_of(child: &mut Child, group: &Group, limit: Duration) -> io::Result<(Exit, bool)> {
-    if let Ok(status) = timeout(limit, child.wait()).await {
-        return Ok((status?.into(), false));
+/// Waits for the command's end, and brings it about at the deadline: then the second part is true.
+/// `None`: it did not end, for all that was done.
+async fn exit_of(tree: &mut Tree, deadline: Instant) -> io::Result<Option<(Exit, bool)>> {
+    if let Ok(exit) = timeout_at(deadline, tree.ended()).await {
+        return Ok(Some((exit?, false)));
     }
-    group.end();
-    let mut status = timeout(END_GRACE, child.wait()).await;
-    if status.is_err() {
-        group.kill();
-        child.start_kill()?;
-        status = timeout(KILL_GRACE, child.wait()).await;
+    tree.end();
+    let mut exit = timeout(END_GRACE, tree.ended()).await;
+    if exit.is_err() {
+        tree.kill();
+        exit = timeout(KILL_GRACE, tree.ended()).await;
     }
-    Ok((status.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??.into(), true))
+    exit.map_or(Ok(None), |exit| Ok(Some((exit?, true))))
+}
+
+async fn all(readers: &mut JoinSet<()>) {
+    while readers.join_next().await.is_some() {}
 }
 
 /// One output of a running command: filled by a task, readable at any moment.
@@ -212,8 +257,8 @@ impl Stream {
         }
     }
 
-    fn finish(self) -> Output {
+    fn finish(self, withheld: &[Vec<u8>]) -> Output {
         let mut capture = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        std::mem::replace(&mut *capture, Capture::new(0)).finish()
+        std::mem::replace(&mut *capture, Capture::new(0)).finish(withheld)
     }
 }

@@ -51,7 +51,8 @@ impl OpenFile {
         }
         let resolved = path.canonicalize().map_err(unreadable)?;
         // The name may lead elsewhere by now: then it says nothing about what is open.
-        if !same_file(&found, &resolved.symlink_metadata().map_err(unreadable)?) {
+        let named = resolved.symlink_metadata().map_err(unreadable)?;
+        if !same_file(&found, &named) && !planted(Bug::JudgedByName) {
             return Err(changed(&path));
         }
         Ok(OpenFile { file, found, path, resolved })
@@ -69,45 +70,52 @@ impl OpenFile {
 
     /// What `policy` says of this file's place. Its content is judged by [`OpenFile::read`].
     pub fn verdict(&self, policy: &FilePolicy, here: &Here) -> Verdict {
-        if policy.mode == FileMode::Off {
-            let refusal =
-                Refusal::new(RefusalCode::Denied, "sharing files is off: share_file.mode = \"off\"");
-            return Verdict::Deny(refusal.hint("a person can change the rule in ipcd's config.toml"));
-        }
-        let covers = |path: &Path| {
-            policy.deny.iter().find(|glob| glob.covers(path, here.home.as_deref())).map(|glob| glob.as_str())
-        };
-        if let Some(pattern) = covers(&self.resolved).or_else(|| covers(&self.path)) {
-            return Verdict::Deny(secret(&self.path, &format!("share_file.deny has {pattern:?}")));
-        }
         let rule = |mode: &str| format!("share_file.mode = {mode:?}");
+        let deny = |rule: String, message: String, hint: &str| {
+            let refusal = Refusal::new(RefusalCode::Denied, message).hint(hint);
+            Verdict::Deny { rule, refusal }
+        };
+        if let Some(verdict) = here.verdict() {
+            return verdict;
+        }
+        if policy.mode == FileMode::Off {
+            let message = format!("sharing files is off: {}", rule("off"));
+            return deny(rule("off"), message, "a person can change the rule in ipcd's config.toml");
+        }
+        let covers = |path: &Path| policy.deny.iter().find(|glob| glob.covers(path, here.home.as_deref()));
+        if let Some(glob) = covers(&self.resolved).or_else(|| covers(&self.path)) {
+            let rule = format!("share_file.deny has {:?}", glob.as_str());
+            return Verdict::Deny { refusal: secret(&self.path, &rule), rule };
+        }
         match policy.mode {
             FileMode::Any => Verdict::Allow { rule: rule("any") },
             FileMode::Ask => Verdict::Ask { rule: rule("ask") },
-            FileMode::Roots if self.below_a_root(policy, here) => Verdict::Allow { rule: rule("roots") },
-            FileMode::Roots | FileMode::Off => {
-                let path = self.resolved.display();
-                let message = format!("{path} is below none of the folders that files may be shared from");
-                Verdict::Deny(
-                    Refusal::new(RefusalCode::Denied, message)
-                        .hint("share_file.mode is \"roots\"; a person can add a root in ipcd's config.toml"),
-                )
-            }
+            FileMode::Roots | FileMode::Off => match self.root(policy, here) {
+                Some(root) => Verdict::Allow { rule: format!("{}, below {}", rule("roots"), root.display()) },
+                None => {
+                    let path = self.resolved.display();
+                    let message =
+                        format!("{path} is below none of the folders that files may be shared from");
+                    let hint = "share_file.mode is \"roots\"; a person can add a root in ipcd's config.toml";
+                    deny(rule("roots"), message, hint)
+                }
+            },
         }
     }
 
-    fn below_a_root(&self, policy: &FilePolicy, here: &Here) -> bool {
+    /// The root that the file is below.
+    fn root(&self, policy: &FilePolicy, here: &Here) -> Option<PathBuf> {
         let mut roots: Vec<PathBuf> =
             policy.roots.iter().filter_map(|root| root.below(here.home.as_deref())).collect();
         if policy.roots.is_empty() {
             roots.push(here.cwd.clone());
             roots.extend(git_top(&here.cwd));
         }
-        let below = |root: PathBuf| match planted(Bug::PathsAsText) {
+        let below = |root: &PathBuf| match planted(Bug::PathsAsText) {
             false => self.resolved.starts_with(root),
             true => self.resolved.to_string_lossy().starts_with(&*root.to_string_lossy()),
         };
-        roots.iter().filter_map(|root| root.canonicalize().ok()).any(below)
+        roots.iter().filter_map(|root| root.canonicalize().ok()).find(below)
     }
 
     /// Reads the file and puts it into the form of a message. Blocks as long as the file system does.

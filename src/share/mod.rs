@@ -17,6 +17,8 @@ pub mod policy;
 mod process;
 mod secrets;
 mod shell;
+#[cfg(unix)]
+pub mod supervisor;
 
 use std::path::{Path, PathBuf};
 
@@ -31,7 +33,8 @@ pub struct Shared {
     pub data: Value,
 }
 
-/// What the policy says of one share, before it happens. `rule` is the config line that says so.
+/// What the policy says of one share, before it happens. `rule` is what says so: mostly a line of the
+/// configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// Go ahead.
@@ -41,7 +44,16 @@ pub enum Verdict {
     /// Ask a person; where nobody can be asked, refuse with [`unasked`].
     Ask { rule: String },
     /// Do not.
-    Deny(Refusal),
+    Deny { rule: String, refusal: Refusal },
+}
+
+/// How it is known that the agent is on another host than this process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Remote {
+    /// Whoever started the front end said so.
+    Said,
+    /// The front end was started by an ssh login.
+    Ssh,
 }
 
 /// The refusal for a share that needs a yes, from a client that cannot ask for one.
@@ -66,10 +78,15 @@ pub struct Here {
     pub cwd: PathBuf,
     /// The user's home, free of links: what `~` in a rule or in a path means.
     pub home: Option<PathBuf>,
+    /// This program, which watches over what it runs.
+    pub ipcd: PathBuf,
+    /// The agent reaches this host from another one: its own sandbox does not hold here, so nothing of
+    /// this host is shared in its name.
+    pub remote: Option<Remote>,
 }
 
 impl Here {
-    /// This process's own folder and home.
+    /// This process's own folder and home, for whoever is on this host.
     ///
     /// # Errors
     /// `unreadable`: the current folder is gone.
@@ -78,16 +95,42 @@ impl Here {
             Refusal::new(RefusalCode::Unreadable, format!("the current folder cannot be used: {error}"))
         })?;
         let home = std::env::home_dir().and_then(|home| home.canonicalize().ok());
-        Ok(Here { cwd, home })
+        let ipcd = this_program().map_err(|error| {
+            Refusal::new(RefusalCode::Unreadable, format!("ipcd cannot find itself: {error}"))
+        })?;
+        Ok(Here { cwd, home, ipcd, remote: None })
+    }
+
+    /// The verdict on everything where the agent is on another host.
+    fn verdict(&self) -> Option<Verdict> {
+        let (rule, why) = match self.remote? {
+            Remote::Said => ("ipcd mcp --remote-client", "this front end was started for a client elsewhere"),
+            Remote::Ssh => ("SSH_CONNECTION", "this front end was started over ssh (SSH_CONNECTION is set)"),
+        };
+        let message =
+            format!("{why}: files and commands of this host are not shared for an agent on another");
+        let hint = "read or run it on the agent's own host and send the text; if the agent itself runs on \
+                    this host, in a login by ssh, a person can start it with `ipcd mcp --local-client`";
+        let refusal = Refusal::new(RefusalCode::Denied, message).hint(hint);
+        Some(Verdict::Deny { rule: rule.to_owned(), refusal })
     }
 
     /// The absolute form of a path that an agent wrote.
-    fn absolute(&self, path: &Path) -> PathBuf {
+    pub fn absolute(&self, path: &Path) -> PathBuf {
         match (path.strip_prefix("~"), &self.home) {
             (Ok(below), Some(home)) => home.join(below),
             _ => self.cwd.join(path),
         }
     }
+}
+
+/// This very program, also after another was installed over it.
+fn this_program() -> std::io::Result<PathBuf> {
+    let link = Path::new("/proc/self/exe");
+    if cfg!(target_os = "linux") && link.exists() {
+        return Ok(link.to_owned());
+    }
+    std::env::current_exe()
 }
 
 #[cfg(all(test, unix))]

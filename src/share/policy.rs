@@ -1,5 +1,6 @@
 //! What may be shared: the policies that the config file sets and their defaults.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -161,6 +162,13 @@ impl TryFrom<String> for Root {
 impl ArgvPrefix {
     pub fn begins(&self, argv: &[String]) -> bool {
         argv.starts_with(&self.0)
+    }
+}
+
+impl fmt::Display for ArgvPrefix {
+    /// As it stands in the configuration: `["git", "log"]`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.0)
     }
 }
 

@@ -1,13 +1,28 @@
-//! A child process and everything it started, ended together.
+//! A command and everything it started, ended together.
 //!
-//! The child leads a session of its own, without a terminal. [`Group`] ends what is left of it when it is
-//! dropped, so no way out (an answer, a time-out, a cancelled call, a panic) leaves a command running. A
-//! front end that is killed takes the child along; the child's own children, and one that leaves the
-//! session by `setsid`, can outlive that.
+//! What always holds: a [`Tree`] that is killed or dropped takes all of it along, and so does the end of
+//! the process that holds it, however it comes. The command's stdin is empty and it has no terminal. How
+//! that is brought about differs between systems, and is the whole of what differs:
+//!
+//! | system | how | what escapes |
+//! | --- | --- | --- |
+//! | Linux | a supervisor (`supervisor.rs`) that adopts every orphan and ends its children until it has none | what runs as another user (`sudo`); what kills the supervisor on purpose; work handed to another service (`systemd-run`, `at`, a container daemon) |
+//! | other Unix | the same supervisor, which ends the command's process group | what leaves the group by `setsid`, too |
+//! | elsewhere | the handle of the process | all that it started |
 
-use std::process::ExitStatus;
+use std::ffi::OsString;
+use std::io;
+use std::path::Path;
 
-use tokio::process::{Child, Command};
+#[cfg(unix)]
+mod unix;
+#[cfg(unix)]
+pub(super) use unix::Tree;
+
+#[cfg(not(unix))]
+mod elsewhere;
+#[cfg(not(unix))]
+pub(super) use elsewhere::Tree;
 
 /// How a process ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,109 +33,21 @@ pub struct Exit {
     pub signal: Option<String>,
 }
 
-/// The process group of a child. Dropping it kills all that is left.
-pub(super) struct Group {
-    #[cfg(unix)]
-    leader: Option<nix::unistd::Pid>,
+/// What is to run.
+pub(super) struct Job<'a> {
+    /// The program, found as `PATH` says, and its arguments.
+    pub argv: &'a [String],
+    pub folder: &'a Path,
+    pub environment: Vec<(OsString, OsString)>,
+    /// This program, for systems where a process of its own watches over the job.
+    pub ipcd: &'a Path,
 }
 
-#[cfg(unix)]
-mod unix {
-    use std::io;
-    use std::os::unix::process::ExitStatusExt;
-
-    use nix::sys::signal::{Signal, killpg};
-    use nix::unistd::{Pid, getpid, getppid, setsid};
-
-    use super::*;
-
-    impl Group {
-        /// Starts `command` as the leader of a group.
-        ///
-        /// The thread that calls this must outlive the child: on Linux the child ends with it.
-        pub(in super::super) fn spawn(mut command: Command) -> io::Result<(Group, Child)> {
-            detach(&mut command);
-            let child = command.kill_on_drop(true).spawn()?;
-            let leader = child.id().map(|pid| Pid::from_raw(pid as i32));
-            Ok((Group { leader }, child))
-        }
-
-        /// Asks the whole group to end.
-        pub(in super::super) fn end(&self) {
-            self.signal(Signal::SIGTERM);
-        }
-
-        /// Ends the whole group.
-        pub(in super::super) fn kill(&self) {
-            self.signal(Signal::SIGKILL);
-        }
-
-        fn signal(&self, signal: Signal) {
-            // A group that is gone is what was wanted. The number stays taken as long as one member lives,
-            // and comes back only after all other numbers: not in the moment between the two.
-            if let Some(leader) = self.leader {
-                let _ = killpg(leader, signal);
-            }
-        }
-    }
-
-    #[expect(unsafe_code, reason = "there is no safe way to leave a session between fork and exec")]
-    fn detach(command: &mut Command) {
-        let parent = getpid();
-        let before_exec = move || {
-            // Without a terminal a command cannot ask for a password there, or write on the agent's screen.
-            setsid()?;
-            #[cfg(target_os = "linux")]
-            nix::sys::prctl::set_pdeathsig(Signal::SIGKILL)?;
-            // The parent may have died before the line above: nobody would end this child then.
-            if getppid() != parent {
-                return Err(io::ErrorKind::Interrupted.into());
-            }
-            Ok(())
-        };
-        // SAFETY: between fork and exec only async-signal-safe calls are made (setsid, prctl, getppid), no
-        // memory is allocated and no lock is taken: an `ErrorKind` and an errno make an error in place.
-        unsafe { command.pre_exec(before_exec) };
-    }
-
-    impl From<ExitStatus> for Exit {
-        fn from(status: ExitStatus) -> Exit {
-            let name =
-                |number: i32| Signal::try_from(number).map_or_else(|_| number.to_string(), |s| s.to_string());
-            match (status.code(), status.signal()) {
-                (Some(code), _) => Exit { code, signal: None },
-                (None, number) => Exit { code: -number.unwrap_or_default(), signal: number.map(name) },
-            }
-        }
-    }
-}
-
-#[cfg(not(unix))]
-mod elsewhere {
-    use std::io;
-
-    use super::*;
-
-    impl Group {
-        /// Starts `command`. It is ended when its handle is dropped; what it started is not.
-        pub(in super::super) fn spawn(mut command: Command) -> io::Result<(Group, Child)> {
-            Ok((Group {}, command.kill_on_drop(true).spawn()?))
-        }
-
-        pub(in super::super) fn end(&self) {}
-
-        pub(in super::super) fn kill(&self) {}
-    }
-
-    impl From<ExitStatus> for Exit {
-        fn from(status: ExitStatus) -> Exit {
-            Exit { code: status.code().unwrap_or_default(), signal: None }
-        }
-    }
-}
-
-impl Drop for Group {
-    fn drop(&mut self) {
-        self.kill();
-    }
+/// Why nothing runs.
+#[derive(Debug)]
+pub(super) enum NotStarted {
+    /// The program itself: it is not there, or is none.
+    Program(io::Error),
+    /// What is needed to watch over it.
+    Watch(io::Error),
 }

@@ -3,20 +3,15 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use nix::errno::Errno;
-use nix::sys::signal::kill;
 use nix::sys::stat::Mode;
-use nix::unistd::{Pid, mkfifo};
+use nix::unistd::mkfifo;
 use serde_json::json;
 use tempfile::TempDir;
 
-use super::command::{Command, Ran};
+use super::command::Command;
 use super::file::{FILE_BYTES_MAX, OpenFile};
 use super::policy::{ArgvPrefix, CommandMode, CommandPolicy, FileMode, FilePolicy};
 use super::*;
-
-/// Long enough for any machine, short enough to fail.
-const DEADLINE: Duration = Duration::from_secs(20);
 
 struct World {
     dir: TempDir,
@@ -29,7 +24,11 @@ impl World {
         let root = dir.path().canonicalize().unwrap();
         fs::create_dir_all(root.join("home/.ssh")).unwrap();
         fs::create_dir(root.join("work")).unwrap();
-        World { here: Here { cwd: root.join("work"), home: Some(root.join("home")) }, dir }
+        let ipcd = PathBuf::from("ipcd");
+        World {
+            here: Here { cwd: root.join("work"), home: Some(root.join("home")), ipcd, remote: None },
+            dir,
+        }
     }
 
     fn file(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
@@ -45,7 +44,7 @@ impl World {
     fn share_by(&self, policy: &FilePolicy, name: impl AsRef<Path>) -> Result<Shared, Refusal> {
         let file = OpenFile::open(name.as_ref(), &self.here)?;
         match file.verdict(policy, &self.here) {
-            Verdict::Deny(refusal) => Err(refusal),
+            Verdict::Deny { refusal, .. } => Err(refusal),
             Verdict::Ask { rule } => Err(unasked(&rule)),
             Verdict::Allow { .. } | Verdict::AskIfAble { .. } => file.read(policy, Some("why")),
         }
@@ -54,33 +53,6 @@ impl World {
     fn refused(&self, name: impl AsRef<Path>) -> RefusalCode {
         self.share(name).expect_err("it is refused").code
     }
-
-    async fn run(&self, policy: &CommandPolicy, text: &str) -> Ran {
-        Command::parse(text).expect(text).run(policy, &self.here, None).await.expect(text)
-    }
-}
-
-fn limited(timeout: Duration) -> CommandPolicy {
-    CommandPolicy { timeout, ..CommandPolicy::default() }
-}
-
-/// Whether no such process runs; one that nobody has buried yet does not run either.
-fn gone(pid: i32) -> bool {
-    let dead = |stat: String| stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with(['Z', 'X']));
-    kill(Pid::from_raw(pid), None) == Err(Errno::ESRCH)
-        || fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(dead)
-}
-
-async fn until(fact: impl Fn() -> bool) {
-    let begun = Instant::now();
-    while !fact() {
-        assert!(begun.elapsed() < DEADLINE, "the fact never came true");
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-}
-
-fn pid_in(path: &Path) -> Option<i32> {
-    fs::read_to_string(path).ok()?.strip_suffix('\n')?.parse().ok()
 }
 
 #[test]
@@ -233,7 +205,7 @@ fn the_mode_decides_where_files_come_from() {
     let deep = Here { cwd: world.here.cwd.join("deep/er"), ..world.here.clone() };
     let verdict =
         |here: &Here| OpenFile::open(Path::new("../../in.txt"), here).unwrap().verdict(&roots, here);
-    assert!(matches!(verdict(&deep), Verdict::Deny(_)));
+    assert!(matches!(verdict(&deep), Verdict::Deny { .. }));
     fs::create_dir(world.here.cwd.join(".git")).unwrap();
     assert!(matches!(verdict(&deep), Verdict::Allow { .. }), "the top of the working tree is a root");
     let named = |root: &Path| FilePolicy {
@@ -244,154 +216,6 @@ fn the_mode_decides_where_files_come_from() {
     assert!(world.share_by(&named(Path::new("~/")), "in.txt").is_err());
     assert_eq!(world.share_by(&by(FileMode::Off), "in.txt").unwrap_err().code, RefusalCode::Denied);
     assert_eq!(world.share_by(&by(FileMode::Ask), "in.txt").unwrap_err().code, RefusalCode::Denied);
-}
-
-#[tokio::test]
-async fn a_command_tells_its_output_and_its_end() {
-    let world = World::new();
-    let ran = world.run(&CommandPolicy::default(), "echo 'hi  there'").await;
-    assert_eq!(ran.shared.content, "Command output: echo 'hi  there'");
-    assert_eq!(
-        ran.shared.data,
-        json!({"type": "command", "command": "echo 'hi  there'", "stdout": "hi  there\n", "stderr": "",
-               "returncode": 0, "timed_out": false})
-    );
-    let ran = world.run(&CommandPolicy::default(), "ls /nonexistent").await;
-    assert_eq!((ran.exit.code, ran.timed_out), (2, false));
-    assert!(ran.shared.data["stderr"].as_str().unwrap().contains("nonexistent"));
-    let ran = world.run(&CommandPolicy::default(), "sh -c 'kill -9 $$'").await;
-    assert_eq!((ran.exit.code, ran.exit.signal.as_deref()), (-9, Some("SIGKILL")));
-    assert_eq!(ran.shared.data["signal"], "SIGKILL");
-    let ran = world.run(&CommandPolicy::default(), "printf '\\377x'").await;
-    assert_eq!(ran.shared.data["stdout"], "\u{fffd}x");
-    assert_eq!(ran.shared.data["lossy"], true);
-    let ran = world.run(&CommandPolicy::default(), "pwd").await;
-    assert_eq!(ran.shared.data["stdout"], format!("{}\n", world.here.cwd.display()));
-}
-
-#[tokio::test]
-async fn stdin_is_empty_and_there_is_no_terminal() {
-    let world = World::new();
-    for command in ["head -n 1", "cat", "sh -c 'read x || echo none; exit 0'"] {
-        let ran = world.run(&CommandPolicy::default(), command).await;
-        assert_eq!((ran.exit.code, ran.timed_out), (0, false), "{command}");
-    }
-    let ran = world.run(&CommandPolicy::default(), "sh -c 'echo x > /dev/tty'").await;
-    assert_ne!(ran.exit.code, 0);
-}
-
-#[tokio::test]
-async fn a_command_ends_in_time_with_its_children() {
-    let world = World::new();
-    let begun = Instant::now();
-    let ran = world.run(&limited(Duration::from_millis(300)), "sleep 40").await;
-    assert!(begun.elapsed() < Duration::from_secs(5), "it took {:?}", begun.elapsed());
-    assert!(ran.timed_out);
-    assert_eq!(ran.exit.signal.as_deref(), Some("SIGTERM"));
-    assert_eq!(ran.shared.data["timed_out"], true);
-    world.file(
-        "deaf.sh",
-        "trap '' TERM\nsleep 300 &\necho $! > child\necho begun\nwhile :; do sleep 1; done\n",
-    );
-    let ran = world.run(&limited(Duration::from_millis(300)), "sh deaf.sh").await;
-    assert_eq!(ran.exit.signal.as_deref(), Some("SIGKILL"));
-    assert_eq!(ran.shared.data["stdout"], "begun\n");
-    let child = pid_in(&world.here.cwd.join("child")).unwrap();
-    until(|| gone(child)).await;
-}
-
-#[tokio::test]
-async fn what_a_command_leaves_behind_does_not_hold_the_answer() {
-    let world = World::new();
-    world.file("script.sh", "sleep 300 &\necho $! > child\necho hi\n");
-    let begun = Instant::now();
-    let ran = world.run(&CommandPolicy::default(), "sh script.sh").await;
-    assert!(begun.elapsed() < Duration::from_secs(5), "it took {:?}", begun.elapsed());
-    assert_eq!((ran.shared.data["stdout"].as_str(), ran.exit.code), (Some("hi\n"), 0));
-    let child = pid_in(&world.here.cwd.join("child")).unwrap();
-    until(|| gone(child)).await;
-}
-
-#[tokio::test]
-async fn a_cancelled_command_ends_with_its_children() {
-    let world = World::new();
-    world.file("script.sh", "sleep 300 &\necho $! > child\necho $$ > leader\nwait\n");
-    let (child, leader) = (world.here.cwd.join("child"), world.here.cwd.join("leader"));
-    {
-        let policy = CommandPolicy::default();
-        let run = Command::parse("sh script.sh").unwrap().run(&policy, &world.here, None);
-        tokio::select! {
-            ran = run => panic!("it ended by itself: {ran:?}"),
-            () = until(|| pid_in(&leader).is_some()) => {}
-        }
-    }
-    let (child, leader) = (pid_in(&child).unwrap(), pid_in(&leader).unwrap());
-    until(|| gone(child) && gone(leader)).await;
-}
-
-#[cfg(target_os = "linux")]
-#[test]
-fn a_command_dies_with_its_front_end() {
-    let world = World::new();
-    world.file("script.sh", "echo $$ > leader\nexec sleep 300\n");
-    let leader = world.here.cwd.join("leader");
-    std::thread::scope(|scope| {
-        // The kernel takes the end of the thread for the end of the process: nothing is dropped here.
-        scope.spawn(|| {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-            let (policy, here) = (CommandPolicy::default(), world.here.clone());
-            let mut run =
-                Box::pin(
-                    async move { Command::parse("sh script.sh").unwrap().run(&policy, &here, None).await },
-                );
-            runtime.block_on(async {
-                tokio::select! {
-                    ran = &mut run => panic!("it ended by itself: {ran:?}"),
-                    () = until(|| pid_in(&leader).is_some()) => {}
-                }
-            });
-            std::mem::forget((run, runtime));
-        });
-    });
-    let leader = pid_in(&leader).unwrap();
-    let begun = Instant::now();
-    while !gone(leader) {
-        assert!(begun.elapsed() < DEADLINE, "it outlived its front end");
-        std::thread::sleep(Duration::from_millis(5));
-    }
-}
-
-#[tokio::test]
-async fn output_is_bounded_while_it_comes() {
-    let world = World::new();
-    let policy = CommandPolicy { max_output_bytes: 4_000, ..limited(Duration::from_millis(300)) };
-    let ran = world.run(&policy, "yes bomb").await;
-    let stdout = ran.shared.data["stdout"].as_str().unwrap();
-    assert!(ran.timed_out && stdout.len() < 2_100, "{} bytes", stdout.len());
-    assert!(stdout.starts_with("bomb\n") && stdout.contains("bytes left out"));
-    assert_eq!(ran.shared.data["truncated"], true);
-    let ran = world.run(&policy, "sh -c 'yes | head -c 1000000; echo end >&2; echo end'").await;
-    let stdout = ran.shared.data["stdout"].as_str().unwrap();
-    assert!(stdout.ends_with("y\nend\n") && stdout.contains("[... 998004 bytes left out ...]"), "{stdout}");
-    assert_eq!(ran.shared.data["stderr"], "end\n", "each stream has its own part");
-}
-
-#[tokio::test]
-async fn what_cannot_run_is_told() {
-    let world = World::new();
-    world.file("plain.txt", "no program");
-    let refusal = async |text: &str, here: &Here| {
-        Command::parse(text).unwrap().run(&CommandPolicy::default(), here, None).await.unwrap_err()
-    };
-    let missing = refusal("no-such-program --x", &world.here).await;
-    assert_eq!(missing.code, RefusalCode::InvalidArgument);
-    assert!(missing.message.contains("`no-such-program`") && missing.hint.contains("name and path"));
-    assert!(refusal("'ls | wc'", &world.here).await.hint.contains("sh -c"));
-    assert!(refusal("./plain.txt", &world.here).await.message.contains("ermission denied"));
-    let nowhere = Here { cwd: world.here.cwd.join("gone"), home: None };
-    assert_eq!(refusal("echo hi", &nowhere).await.code, RefusalCode::Unreadable);
-    assert_eq!(Command::parse("echo a | wc -l").unwrap_err().code, RefusalCode::ShellSyntax);
-    assert_eq!(Command::parse(&"x".repeat(40_000)).unwrap_err().code, RefusalCode::TooLarge);
 }
 
 #[test]
@@ -406,23 +230,43 @@ fn files_of_passwords_are_secrets_wherever_they_stand() {
 
 #[test]
 fn the_mode_decides_who_is_asked() {
+    let world = World::new();
     let verdict = |mode, text: &str| {
         let allow = vec![ArgvPrefix::try_from(vec!["git".to_owned(), "log".to_owned()]).unwrap()];
-        Command::parse(text).unwrap().verdict(&CommandPolicy { mode, allow, ..CommandPolicy::default() })
+        let policy = CommandPolicy { mode, allow, ..CommandPolicy::default() };
+        Command::parse(text).unwrap().verdict(&policy, &world.here)
     };
     let rule = |mode: &str| format!("share_command.mode = \"{mode}\"");
     assert_eq!(verdict(CommandMode::Allow, "rm x"), Verdict::Allow { rule: rule("allow") });
     assert_eq!(verdict(CommandMode::Auto, "rm x"), Verdict::AskIfAble { rule: rule("auto") });
     assert_eq!(verdict(CommandMode::Ask, "rm x"), Verdict::Ask { rule: rule("ask") });
-    assert_eq!(verdict(CommandMode::Allowlist, "git log -1"), Verdict::Allow { rule: rule("allowlist") });
-    for (mode, text) in [
-        (CommandMode::Off, "git log"),
-        (CommandMode::Allowlist, "git logs"),
-        (CommandMode::Allowlist, "git"),
-        (CommandMode::Allowlist, "/tmp/git log"),
+    let listed = "share_command.allow has [\"git\", \"log\"]".to_owned();
+    assert_eq!(verdict(CommandMode::Allowlist, "git log -1"), Verdict::Allow { rule: listed });
+    for (mode, text, word) in [
+        (CommandMode::Off, "git log", "off"),
+        (CommandMode::Allowlist, "git logs", "allowlist"),
+        (CommandMode::Allowlist, "git", "allowlist"),
+        (CommandMode::Allowlist, "/tmp/git log", "allowlist"),
     ] {
-        let Verdict::Deny(refusal) = verdict(mode, text) else { panic!("{text} is denied") };
-        assert_eq!(refusal.code, RefusalCode::Denied);
+        let Verdict::Deny { rule: found, refusal } = verdict(mode, text) else { panic!("{text} is denied") };
+        assert_eq!((found, refusal.code), (rule(word), RefusalCode::Denied));
         assert!(refusal.message.contains("share_command"), "{refusal:?}");
+    }
+}
+
+#[test]
+fn nothing_of_this_host_is_shared_for_an_agent_on_another() {
+    let world = World::new();
+    world.file("a.txt", "a");
+    for (remote, rule) in [(Remote::Said, "ipcd mcp --remote-client"), (Remote::Ssh, "SSH_CONNECTION")] {
+        let here = Here { remote: Some(remote), ..world.here.clone() };
+        let file = OpenFile::open(Path::new("a.txt"), &here).unwrap();
+        let allowing = CommandPolicy { mode: CommandMode::Allow, ..CommandPolicy::default() };
+        let command = Command::parse("echo hi").unwrap();
+        for verdict in [file.verdict(&FilePolicy::default(), &here), command.verdict(&allowing, &here)] {
+            let Verdict::Deny { rule: found, refusal } = verdict else { panic!("{verdict:?}") };
+            assert_eq!((found.as_str(), refusal.code), (rule, RefusalCode::Denied));
+            assert!(refusal.hint.contains("--local-client"), "{refusal:?}");
+        }
     }
 }

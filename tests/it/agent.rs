@@ -13,9 +13,10 @@ use serde_json::{Value, json};
 use crate::world::{SOON, Said, World, kill, runs, until};
 
 /// Stands for the agent's program: it runs the MCP server on its own stdin and stdout, writes down its
-/// pid, and then runs what it reads from a FIFO, as an agent's shell tool would.
+/// pid, and then runs what it reads from a FIFO, as an agent's shell tool would. Like some real ones it
+/// leaves a descriptor open in what it starts: number 9, this script.
 const PROGRAM: &str = r#"
-exec 3<&0
+exec 3<&0 9<"$0"
 "$IPCD" mcp "$@" <&3 3<&- &
 mcp=$!
 echo $mcp >"$0.pid.new" && mv "$0.pid.new" "$0.pid"
@@ -61,6 +62,11 @@ impl World {
 
     /// An agent in this folder that has said nothing yet.
     pub fn silent(&self, folder: &str, arguments: &[&str]) -> Agent {
+        self.silent_with(folder, arguments, &[])
+    }
+
+    /// [`World::silent`] with more in its environment.
+    pub fn silent_with(&self, folder: &str, arguments: &[&str], environment: &[(&str, &str)]) -> Agent {
         static NUMBER: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let script = self.file(&format!("agent-{number}"), PROGRAM);
@@ -71,6 +77,7 @@ impl World {
             .args(arguments)
             .env_clear()
             .envs(self.environment())
+            .envs(environment.iter().copied())
             .env("IPCD", crate::world::program())
             .current_dir(self.folder(folder))
             .stdin(Stdio::piped())
@@ -106,9 +113,14 @@ impl World {
 
 impl Agent {
     pub fn handshake(&mut self, client: &str) -> Value {
+        self.handshake_with(client, json!({}))
+    }
+
+    /// The handshake of a client that can do these things.
+    pub fn handshake_with(&mut self, client: &str, capabilities: Value) -> Value {
         let hello = json!({
             "protocolVersion": "2025-06-18",
-            "capabilities": {},
+            "capabilities": capabilities,
             "clientInfo": {"name": client, "version": "1"},
         });
         let answer = self.request("initialize", hello);
@@ -210,6 +222,27 @@ impl Agent {
             ),
             Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => None,
         }
+    }
+
+    /// What the server asks of its client, which must come soon.
+    pub fn asked(&mut self) -> Value {
+        let deadline = Instant::now() + SOON;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let message = self.next_message(left).unwrap_or_else(|| panic!("no question\n{}", self.stderr()));
+            match (message.get("method").is_some(), message.get("id").and_then(Value::as_i64)) {
+                (true, _) if message.get("id").is_some() => return message,
+                (false, Some(id)) => {
+                    self.answers.insert(id, message);
+                }
+                _ => self.notifications.push(message),
+            }
+        }
+    }
+
+    /// Answers what the server asked.
+    pub fn answers(&mut self, question: &Value, result: Value) {
+        self.write(&json!({"jsonrpc": "2.0", "id": question["id"], "result": result}).to_string());
     }
 
     pub fn cancel(&mut self, id: i64) {

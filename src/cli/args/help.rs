@@ -40,6 +40,16 @@ Examples:
 pub(super) const SHARE: &str = "\
 Both run here, with your rights and in this folder, never in the daemon.";
 
+pub(super) const POLICY: &str = "\
+It judges as the front end of an agent would that is started in this folder and this login, and
+needs no daemon. Exit codes: 0 it may be shared, at once or after a person's yes; 1 it may not.
+
+Examples:
+  ipcd policy check file .env
+  ipcd policy check command -- git push
+  ipcd policy check --json command -- 'ls | wc -l' | jq -r .rule
+  ipcd policy check --remote-client file README.md";
+
 pub(super) const STATUS: &str = "\
 It never starts a daemon: without one, the exit code is 3.
 

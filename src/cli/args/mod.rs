@@ -54,6 +54,8 @@ pub enum Verb {
     Broadcast(BroadcastArgs),
     #[command(subcommand)]
     Share(ShareVerb),
+    #[command(subcommand)]
+    Policy(PolicyVerb),
     /// List the agents: who is there, since when, and what waits for them
     List,
     /// Show the daemon, the agents and everything that waits or went wrong
@@ -218,6 +220,35 @@ pub enum ShareVerb {
     },
 }
 
+/// Ask what agents may share
+#[derive(Debug, Subcommand)]
+pub enum PolicyVerb {
+    /// Tell the verdict on a file or a command, and the rule that says so
+    #[command(after_help = help::POLICY)]
+    Check {
+        #[command(subcommand)]
+        what: Shareable,
+        #[command(flatten)]
+        origin: Origin,
+    },
+}
+
+/// What could be shared.
+#[derive(Debug, Subcommand)]
+pub enum Shareable {
+    /// A file, by its place and its content. Nothing is sent
+    File {
+        /// The file, seen from this folder
+        path: std::path::PathBuf,
+    },
+    /// A command. Nothing is run
+    Command {
+        /// The command line in one word, as an agent gives it, or its words one by one
+        #[arg(last = true, required = true, value_name = "ARGV")]
+        argv: Vec<String>,
+    },
+}
+
 /// Give this shell a name of its own
 #[derive(Args, Debug)]
 #[command(after_help = help::REGISTER)]
@@ -302,6 +333,19 @@ pub struct McpArgs {
     /// Which tools to offer
     #[arg(long, value_enum, default_value_t = ToolSet::All)]
     pub tools: ToolSet,
+    #[command(flatten)]
+    pub origin: Origin,
+}
+
+/// Where the agent is that a front end serves. Without a word of it, `SSH_CONNECTION` decides.
+#[derive(Args, Clone, Debug)]
+pub struct Origin {
+    /// The agent is on another host: share no files and commands of this one
+    #[arg(long, conflicts_with = "local_client")]
+    pub remote_client: bool,
+    /// The agent is on this host, in a login by ssh
+    #[arg(long)]
+    pub local_client: bool,
 }
 
 /// Which tools an agent sees: each costs room in its context.

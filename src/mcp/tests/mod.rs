@@ -243,7 +243,7 @@ impl Default for Setup {
             sharing: Sharing {
                 files: FilePolicy::default(),
                 commands: CommandPolicy::default(),
-                here: Here { cwd: std::env::temp_dir(), home: None },
+                here: Here { cwd: std::env::temp_dir(), home: None, ipcd: "ipcd".into(), remote: None },
             },
             progress_every: Duration::from_secs(12),
             pipe: PIPE,
