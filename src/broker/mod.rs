@@ -208,6 +208,7 @@ impl Broker {
             Request::Rename(r) => self.rename(session, &r),
             Request::Release(r) => self.release(session, &r),
             Request::Auto(r) => self.auto(session, &r),
+            Request::Prompted(_) => self.prompted(session),
             Request::Status(_) => self.status(session),
             Request::DeadList(_) => self.dead_list(),
             Request::DeadShow(r) => self.dead_show(r.id),

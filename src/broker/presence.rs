@@ -132,7 +132,7 @@ impl Presence {
     }
 
     /// In whose name `session` speaks (`semantics.md` rule 16): its own, that of the agent above it,
-    /// that of a shell above it that registered, or the user's.
+    /// that of a shell above it that registered, that of an agent whose terminal it runs in, or the user's.
     pub fn speaker(&self, state: &State, session: SessionId) -> Result<Speaker, Refusal> {
         let not_registered = || {
             Refusal::new(RefusalCode::NotRegistered, "you have no name yet")
@@ -143,13 +143,11 @@ impl Presence {
             return s.mailbox.map(Speaker::Instance).ok_or_else(not_registered);
         }
         let instance = match self.agents_above(state, s) {
-            None => self.registered_shell_above(state, s),
-            // An agent that has no name yet, or lost it, is no person.
-            Some(agents) if agents.is_empty() => {
-                return Err(Refusal::new(RefusalCode::NotRegistered, "the agent above has no name yet")
-                    .hint("it gets one by its `register` tool"));
-            }
             Some(agents) => Some(self.choose(state, s, &agents)?),
+            None => match (self.registered_shell_above(state, s), self.agents_of_terminal(s)) {
+                (None, Some(agents)) => Some(self.choose(state, s, &agents)?),
+                (shell, _) => shell,
+            },
         };
         let speaker = instance.map_or(Speaker::User, Speaker::Instance);
         self.check_as(state, s, speaker)?;
@@ -179,6 +177,26 @@ impl Presence {
         })
     }
 
+    /// Instances of agents whose terminal, or login, `session` runs in without being seen below or beside
+    /// them: what an agent started may have lost the processes above it. `None`: there is no such agent.
+    ///
+    /// Beside them is what a shell above both started, like a person's next command in that terminal.
+    fn agents_of_terminal(&self, session: &Session) -> Option<Vec<MailboxId>> {
+        let terminal = session.peer.session?;
+        let beside = |agent: &Peer| {
+            let mut above = session.peer.ancestors.iter().filter(|a| a.session == Some(terminal));
+            above.any(|a| agent.ancestors.iter().any(|b| a.process == b.process))
+        };
+        let of_terminal = |s: &&Session| {
+            s.hello.role == Role::Mcp
+                && s.peer.sessions().any(|theirs| theirs == terminal)
+                && !beside(&s.peer)
+        };
+        let mut front_ends = self.sessions.values().filter(of_terminal).peekable();
+        front_ends.peek()?;
+        Some(front_ends.filter_map(|s| s.mailbox).collect())
+    }
+
     fn registered_shell_above(&self, state: &State, session: &Session) -> Option<MailboxId> {
         let held_by = |process: &ProcessId| {
             let holds =
@@ -190,6 +208,11 @@ impl Presence {
 
     /// One of several instances of the same agent process: by its session, by its folder, by `--as`.
     fn choose(&self, state: &State, session: &Session, agents: &[MailboxId]) -> Result<MailboxId, Refusal> {
+        if agents.is_empty() {
+            // An agent that has no name yet, or lost it, is no person.
+            return Err(Refusal::new(RefusalCode::NotRegistered, "the agent above has no name yet")
+                .hint("it gets one by its `register` tool"));
+        }
         let holder_of = |m: &MailboxId| state.mailboxes.get(m).and_then(|m| m.row.holder.as_ref());
         let narrowed = |wanted: &dyn Fn(&Holder) -> bool| -> Option<MailboxId> {
             let mut fits = agents.iter().filter(|m| holder_of(m).is_some_and(wanted));

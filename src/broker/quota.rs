@@ -18,6 +18,8 @@ pub struct Quota {
     /// When each instance sent in the last minute. At most `sends_per_minute` entries each.
     sends: BTreeMap<MailboxId, VecDeque<Tick>>,
     heard: BTreeMap<MailboxId, Heard>,
+    /// When a person last said something to an instance.
+    prompted: BTreeMap<MailboxId, Timestamp>,
     reached: BTreeMap<&'static str, (RefusalCode, u64)>,
 }
 
@@ -79,6 +81,12 @@ impl Quota {
         self.heard.insert(reader, Heard { at: now, chain });
     }
 
+    /// A person said something to `reader`: what it writes from here on begins there.
+    pub fn prompted(&mut self, wall: Timestamp, reader: MailboxId) {
+        self.heard.remove(&reader);
+        self.prompted.insert(reader, wall);
+    }
+
     /// The conversation that a message of `sender` continues, or that it starts.
     pub fn continues(
         &self,
@@ -87,6 +95,8 @@ impl Quota {
         sender: MailboxId,
         reply_to: Option<Chain>,
     ) -> Result<Chain, Refusal> {
+        let prompted = self.prompted.get(&sender);
+        let reply_to = reply_to.filter(|chain| prompted.is_none_or(|at| chain.began > *at));
         let heard = self.heard.get(&sender).filter(|h| now.tick.since(h.at) < limits.hops_memory);
         let Some(before) = reply_to.or(heard.map(|h| h.chain)) else {
             return Ok(Chain { hops: 0, began: now.wall });
@@ -109,6 +119,7 @@ impl Quota {
     pub fn forget(&mut self, mailbox: MailboxId) {
         self.sends.remove(&mailbox);
         self.heard.remove(&mailbox);
+        self.prompted.remove(&mailbox);
     }
 
     /// Counts a refusal for `status`.

@@ -49,7 +49,7 @@ use crate::protocol::time::Now;
 use crate::protocol::wire;
 use crate::store::{self, Recovered, RedbStore, Store, StoreError, StoreOptions};
 use crate::transport::activation::{IDLE_EXIT_MIN, Inherited, Notifier};
-use crate::transport::{self, Authority, Listener, Stream, directory, process};
+use crate::transport::{self, Authority, Listener, Stream, armour, directory, process};
 
 /// After the last session ended, a daemon that was told to stop waits so long for its answers to be
 /// written.
@@ -83,12 +83,16 @@ pub struct Options {
 /// # Errors
 /// What kept it from starting, and a store that failed under it.
 pub fn run(options: Options) -> anyhow::Result<()> {
+    armour::close_inherited(options.inherited.socket.as_ref());
     if options.detached {
         transport::detach();
     }
+    let debuggable =
+        std::env::var_os(armour::DEBUGGABLE).is_some_and(|value| !value.is_empty() && value != "0");
+    let gaps = armour::put_on(debuggable);
     let detached = options.detached;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let outcome = runtime.block_on(start_and_serve(options));
+    let outcome = runtime.block_on(start_and_serve(options, &gaps));
     if let (true, Err(error)) = (detached, &outcome) {
         // Whoever started us waits for this line; it says nothing if we were ready already.
         let refusal = error.downcast_ref::<Refusal>().cloned();
@@ -98,7 +102,7 @@ pub fn run(options: Options) -> anyhow::Result<()> {
     outcome
 }
 
-async fn start_and_serve(options: Options) -> anyhow::Result<()> {
+async fn start_and_serve(options: Options, gaps: &[armour::Gap]) -> anyhow::Result<()> {
     let Options { paths, detached, inherited } = options;
     directory::private_dir(&paths.state_dir).map_err(refusal_of)?;
     directory::private_dir(&paths.runtime_dir).map_err(refusal_of)?;
@@ -106,6 +110,9 @@ async fn start_and_serve(options: Options) -> anyhow::Result<()> {
         crate::telemetry::to_file(crate::telemetry::Role::Daemon, &paths.log).context("opening the log")?;
     } else {
         crate::telemetry::to_stderr(crate::telemetry::Role::Daemon);
+    }
+    for armour::Gap { piece, error } in gaps {
+        tracing::warn!(%error, "armour: {piece}: not on this system");
     }
     check_place(&paths)?;
     let config = Config::load(&paths.config_file)?;

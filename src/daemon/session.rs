@@ -264,13 +264,18 @@ async fn write_lines(
 /// What the kernel says of a peer, in the core's words.
 fn peer_facts(facts: ProcessFacts) -> Peer {
     let process = |pid, start| ProcessId { pid, start, boot: facts.boot.clone() };
-    let above = facts.ancestors.iter();
+    let above = facts.ancestors.iter().map(|a| Ancestor {
+        process: process(a.pid, a.start),
+        wrapper: a.wrapper,
+        session: a.session,
+    });
     Peer {
         process: Some(process(facts.pid, facts.start)),
-        ancestors: above.map(|a| Ancestor { process: process(a.pid, a.start), wrapper: a.wrapper }).collect(),
+        ancestors: above.collect(),
         exe: facts.exe,
         cwd: facts.cwd,
         sandboxed: facts.sandboxed,
         interactive: facts.interactive,
+        session: facts.session,
     }
 }

@@ -20,6 +20,7 @@ pub struct Ancestor {
     pub process: ProcessId,
     /// It only passes another program on (`sh -c`, `npx`, `env` …): identity looks through it.
     pub wrapper: bool,
+    pub session: Option<u32>,
 }
 
 /// Who is at the other end. Taken from the kernel at accept; nothing of it was said by the peer.
@@ -31,6 +32,8 @@ pub struct Peer {
     pub sandboxed: bool,
     /// It has a controlling terminal.
     pub interactive: bool,
+    /// The terminal's or login's session that it is in; it outlasts the processes above.
+    pub session: Option<u32>,
     pub ancestors: Vec<Ancestor>,
 }
 
@@ -39,6 +42,13 @@ impl Peer {
     /// a shell for its commands.
     pub fn host(&self) -> Option<&ProcessId> {
         self.ancestors.iter().find(|a| !a.wrapper).map(|a| &a.process)
+    }
+
+    /// The terminals or logins that a front end belongs to: its own, and that of the agent above it, which
+    /// may have started it in another.
+    pub fn sessions(&self) -> impl Iterator<Item = u32> {
+        let host = self.ancestors.iter().find(|a| !a.wrapper).and_then(|a| a.session);
+        self.session.into_iter().chain(host)
     }
 
     /// What a message says of this peer as its sender.
@@ -52,5 +62,19 @@ impl Peer {
             sandboxed: self.sandboxed,
             interactive: self.interactive,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_front_end_belongs_to_its_own_session_and_to_that_of_the_agent_above_it() {
+        let process = |pid| ProcessId { pid, start: 1, boot: "boot".to_owned() };
+        let above = |pid, wrapper, session| Ancestor { process: process(pid), wrapper, session };
+        let ancestors = vec![above(3, true, Some(3)), above(2, false, Some(7)), above(1, true, Some(1))];
+        let peer = Peer { session: Some(4), ancestors, ..Peer::default() };
+        assert_eq!(peer.sessions().collect::<Vec<_>>(), [4, 7]);
     }
 }

@@ -198,6 +198,8 @@ requests! {
     /// Take a name from whoever holds it. For people.
     Release(Release) = "release";
     Auto(Auto) = "auto";
+    /// A person said something to the agent above, whose conversation starts over. For prompt hooks.
+    Prompted(Nothing) = "prompted";
     Status(Nothing) = "status";
     DeadList(Nothing) = "dead_list";
     DeadShow(DeadLetter) = "dead_show";

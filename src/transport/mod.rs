@@ -17,6 +17,7 @@ mod unix;
 
 #[cfg(unix)]
 pub mod activation;
+pub mod armour;
 pub mod codec;
 #[cfg(unix)]
 pub mod directory;

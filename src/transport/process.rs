@@ -21,6 +21,9 @@ pub struct ProcessFacts {
     pub sandboxed: bool,
     /// It has a controlling terminal.
     pub interactive: bool,
+    /// The session (in the sense of `setsid`) that it is in: that of a terminal, a login, a service. It
+    /// stays when the processes above it are gone.
+    pub session: Option<u32>,
     /// Nearest first, at most [`ANCESTORS_MAX`]; of the same boot.
     pub ancestors: Vec<Ancestor>,
 }
@@ -32,13 +35,14 @@ pub struct Ancestor {
     pub start: u64,
     /// It only passes another program on (`sh -c`, `npx`, `env`, an init), or belongs to another user.
     pub wrapper: bool,
+    pub session: Option<u32>,
 }
 
 /// Processes above one that are looked at. Deeper nests are no agent's.
 pub const ANCESTORS_MAX: usize = 32;
 
 #[cfg(target_os = "linux")]
-pub use linux::{is_alive, of, of_peer};
+pub use linux::{is_alive, is_of_this_program, of, of_peer};
 
 #[cfg(target_os = "macos")]
 #[path = "macos/process.rs"]
@@ -49,6 +53,14 @@ pub use macos::{is_alive, of, of_peer};
 #[cfg(all(test, not(target_os = "macos")))]
 #[path = "macos/arguments.rs"]
 mod arguments_of_macos;
+
+/// Whether `pid` runs the program that this process runs, or another build of it.
+#[cfg(not(target_os = "linux"))]
+pub fn is_of_this_program(pid: u32) -> bool {
+    let name = |path: std::path::PathBuf| path.file_name().map(std::ffi::OsStr::to_owned);
+    let theirs = of(pid).and_then(|facts| facts.exe).and_then(|exe| name(exe.into()));
+    theirs.is_some() && theirs == std::env::current_exe().ok().and_then(name)
+}
 
 #[cfg(target_os = "linux")]
 mod linux {
@@ -108,6 +120,7 @@ mod linux {
             cwd: link(pid, "cwd"),
             sandboxed,
             interactive: stat.tty != 0,
+            session: stat.session,
             ancestors: ancestors(&stat),
         };
         is_running(pid, stat.start).then_some(facts)
@@ -147,6 +160,14 @@ mod linux {
         error.kind() == std::io::ErrorKind::NotFound || error.raw_os_error() == Some(nix::libc::ESRCH)
     }
 
+    /// Whether `pid` runs the program that this process runs, or another build of it. A daemon shows no
+    /// path of its program (see [`armour`](super::super::armour)), but its name.
+    pub fn is_of_this_program(pid: u32) -> bool {
+        let name = |pid| fs::read(format!("/proc/{pid}/comm")).ok();
+        let own = std::process::id();
+        is_ours(pid) && Stat::of(pid).is_some_and(|stat| stat.runs()) && name(pid) == name(own)
+    }
+
     fn ancestors(child: &Stat) -> Vec<Ancestor> {
         let mut found = Vec::new();
         let (mut pid, mut born) = (child.parent, child.start);
@@ -157,7 +178,7 @@ mod linux {
             if !is_running(pid, stat.start) {
                 break;
             }
-            found.push(Ancestor { pid, start: stat.start, wrapper });
+            found.push(Ancestor { pid, start: stat.start, wrapper, session: stat.session });
             (pid, born) = (stat.parent, stat.start);
         }
         found
@@ -193,6 +214,7 @@ mod linux {
     struct Stat {
         state: u8,
         parent: u32,
+        session: Option<u32>,
         tty: i32,
         start: u64,
     }
@@ -215,6 +237,8 @@ mod linux {
             Some(Stat {
                 state: *field(3)?.as_bytes().first()?,
                 parent: field(4)?.parse().ok()?,
+                // 0: its leader is in a PID namespace that is not shown here.
+                session: field(6)?.parse().ok().filter(|session| *session != 0),
                 tty: field(7)?.parse().ok()?,
                 start: field(22)?.parse().ok()?,
             })
@@ -244,7 +268,7 @@ mod linux {
         fn a_name_may_hold_anything() {
             let text = b"42 (a) R 7 (\n)) S 17 42 42 34816 42 4194304 0 0 0 0 0 0 0 0 20 0 1 0 139337 0 0";
             let stat = Stat::parse(text).unwrap();
-            assert_eq!(stat, Stat { state: b'S', parent: 17, tty: 34816, start: 139_337 });
+            assert_eq!(stat, Stat { state: b'S', parent: 17, session: Some(42), tty: 34816, start: 139_337 });
             for broken in
                 [&b""[..], b"42 (a", b"42 (a) S 17", b"42 (a) S x 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1"]
             {
@@ -275,6 +299,8 @@ mod linux {
             let [outer, ours] = facts.ancestors[..2] else { panic!("{facts:?}") };
             assert_eq!((outer.pid, outer.wrapper), (shell.id(), true));
             assert_eq!((ours.pid, ours.wrapper), (std::process::id(), false));
+            let own = of(std::process::id()).unwrap().session;
+            assert_eq!((facts.session, outer.session, ours.session), (own, own, own));
             assert!(facts.ancestors.is_sorted_by(|a, b| a.start >= b.start));
             drop(shell.stdin.take());
             shell.wait().unwrap();

@@ -142,16 +142,8 @@ pub async fn reader_of_stdout_gone() {
 /// Asks the daemon `pid` to end in order, if that process is a daemon of the same program as this one.
 /// For whoever waits for its lock: a note may be left from an earlier holder, whose pid is another's by now.
 pub fn ask_to_end(pid: u32) {
-    let program = |exe: Option<PathBuf>| exe.and_then(|exe| Some(exe.file_name()?.to_owned()));
-    let theirs = super::process::of(pid).and_then(|facts| facts.exe).map(PathBuf::from);
-    let ours = std::env::current_exe().ok();
     let Ok(raw) = i32::try_from(pid) else { return };
-    // The kernel marks the path of a program that was replaced.
-    let same = |a: std::ffi::OsString, b: std::ffi::OsString| {
-        a.to_string_lossy().trim_end_matches(" (deleted)")
-            == b.to_string_lossy().trim_end_matches(" (deleted)")
-    };
-    if raw > 1 && program(theirs).zip(program(ours)).is_some_and(|(a, b)| same(a, b)) {
+    if raw > 1 && super::process::is_of_this_program(pid) {
         let _ = nix::sys::signal::kill(nix::unistd::Pid::from_raw(raw), nix::sys::signal::Signal::SIGTERM);
     }
 }

@@ -82,6 +82,11 @@ fn the_first_command_is_answered_by_the_activated_daemon() {
     assert_eq!(alice.ok("send", json!({"to_id": "alice", "content": "x"}))["stored"], true);
     assert_eq!(alice.ok("check", json!({}))["messages"][0]["content"], "x");
     assert_eq!(world.daemons(), [manager.pid()], "nobody started another");
+    assert_eq!(
+        crate::armour::passed_on(manager.pid()),
+        Vec::<String>::new(),
+        "what it was handed goes no further"
+    );
     assert_eq!(world.run(&["stop"]).code, 0);
     assert!(world.socket().exists(), "the socket is its maker's");
 }

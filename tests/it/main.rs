@@ -5,6 +5,7 @@
 
 mod activation;
 mod agent;
+mod armour;
 mod bad_input;
 mod commands;
 mod daemon;

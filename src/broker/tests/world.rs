@@ -51,6 +51,8 @@ pub struct Actor {
     pub speak_as: Option<String>,
     /// Processes above it, nearest first; `~` before one says that it is a wrapper.
     pub above: Vec<String>,
+    /// The terminal that it and those above it run in.
+    pub terminal: Option<u32>,
     /// The daemon cannot see its process.
     pub invisible: bool,
 }
@@ -114,6 +116,7 @@ impl Actor {
             cwd: format!("/w/{label}"),
             speak_as: None,
             above: vec![format!("{label}'s host")],
+            terminal: None,
             invisible: false,
         }
     }
@@ -149,6 +152,7 @@ impl World {
             .map(|name| Ancestor {
                 process: self.process(name.trim_start_matches('~')),
                 wrapper: name.starts_with('~'),
+                session: actor.terminal,
             })
             .collect();
         let process = (!actor.invisible).then(|| self.process(label));
@@ -164,6 +168,7 @@ impl World {
             process,
             cwd: Some(actor.cwd.clone()),
             interactive: actor.role == Role::Cli,
+            session: actor.terminal,
             ancestors: above,
             ..Peer::default()
         };

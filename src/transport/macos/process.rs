@@ -36,6 +36,7 @@ pub fn of(pid: u32) -> Option<ProcessFacts> {
         // There are no namespaces, and whether a sandbox holds a process is told to nobody.
         sandboxed: false,
         interactive: info.0.e_tdev != NO_TERMINAL,
+        session: session(pid),
         ancestors: ancestors(&info),
     };
     is_running(pid, facts.start).then_some(facts)
@@ -73,10 +74,15 @@ fn ancestors(child: &Info) -> Vec<Ancestor> {
         if !is_running(pid, info.start()) {
             break;
         }
-        found.push(Ancestor { pid, start: info.start(), wrapper });
+        found.push(Ancestor { pid, start: info.start(), wrapper, session: session(pid) });
         (pid, born) = (info.0.pbi_ppid, info.start());
     }
     found
+}
+
+fn session(pid: u32) -> Option<u32> {
+    let pid = nix::unistd::Pid::from_raw(c_int::try_from(pid).ok()?);
+    u32::try_from(nix::unistd::getsid(Some(pid)).ok()?.as_raw()).ok().filter(|session| *session != 0)
 }
 
 /// The number that the system got when it started.

@@ -175,6 +175,7 @@ fn describe(world: &mut World, who: &str, words: &Words) {
     actor.client = words.get("client").unwrap_or(std::mem::take(&mut actor.client));
     actor.client_session = words.get("session").or(actor.client_session.take());
     actor.speak_as = words.get("as");
+    actor.terminal = words.number("terminal").map(|number| number as u32).or(actor.terminal);
     actor.invisible |= words.has("unseen");
 }
 
@@ -234,6 +235,7 @@ fn request(verb: &str, words: &Words) -> Request {
             minutes: words.get("minutes").map(|minutes| minutes.parse().expect("minutes")),
             from,
         }),
+        "prompted" => Request::Prompted(Nothing {}),
         "status" => Request::Status(Nothing {}),
         "dead" => match words.number("id") {
             Some(id) => Request::DeadShow(DeadLetter { id: MessageId(id) }),
