@@ -73,7 +73,7 @@ fn a_file_that_may_not_grow_refuses_sends_and_nothing_else() {
     shell.env_clear().envs(world.environment()).env("IPCD", crate::world::program());
     let daemon = spawn(shell);
     let pid = i32::try_from(daemon.id()).unwrap();
-    until("it serves", || world.run(&["status"]).code == 0);
+    until("it serves", || world.run(&["status", "--no-spawn"]).code == 0);
     let (stored, code) = fill(&world);
     assert_eq!(code, "store_full");
     assert!(stored.len() > 3, "{stored:?}");
@@ -103,7 +103,7 @@ fn on_a_small_disk(world: &World, size: &str) -> Option<Guarded> {
     shell.env_clear().envs(world.environment()).env("IPCD", crate::world::program());
     let mut daemon = Guarded(spawn(shell));
     until("it serves, or there is no mounting here", || {
-        world.run(&["status"]).code == 0 || daemon.0.try_wait().expect("a child").is_some()
+        world.run(&["status", "--no-spawn"]).code == 0 || daemon.0.try_wait().expect("a child").is_some()
     });
     if let Some(status) = daemon.0.try_wait().expect("a child") {
         skip("a small disk", &format!("no mount namespace here ({status})"));

@@ -231,6 +231,11 @@ fn of_schema(schema: u64) -> Vec<u8> {
     let path = folder.path().join("store");
     let json = schema.to_string();
     let mut hasher = crc32fast::Hasher::new();
+    // The row's place: its table and its key, each behind its length.
+    for part in [&b"meta"[..], &b"schema"[..]] {
+        hasher.update(&(part.len() as u64).to_le_bytes());
+        hasher.update(part);
+    }
     hasher.update(&[1]);
     hasher.update(json.as_bytes());
     let row = [&[1], &hasher.finalize().to_le_bytes()[..], json.as_bytes()].concat();
