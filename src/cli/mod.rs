@@ -7,6 +7,7 @@ mod admin;
 mod args;
 mod caller;
 mod demo;
+mod doctor;
 mod exit;
 mod hook;
 mod install;
@@ -21,6 +22,7 @@ mod share;
 mod status;
 mod surroundings;
 mod text;
+mod trial;
 mod units;
 
 use std::ffi::OsString;
@@ -82,6 +84,7 @@ fn act(cli: Cli, given: Given) -> Result<ExitCode, Failure> {
             Ok(ExitCode::Done)
         }),
         Verb::Log(args) => block_on(log::log(&global, args)),
+        Verb::Doctor(args) => block_on(doctor::doctor(&global, args)),
         Verb::Demo => block_on(demo::demo(&global)),
         Verb::Policy(PolicyVerb::Check { what, origin }) => policy::check(&global, what, &origin),
         verb => block_on(ask(&global, verb)),
@@ -113,6 +116,7 @@ async fn ask(global: &Global, verb: Verb) -> Result<ExitCode, Failure> {
         | Verb::Completions { .. }
         | Verb::Install(_)
         | Verb::Uninstall(_)
+        | Verb::Doctor(_)
         | Verb::Hook(_)
         | Verb::Log(_)
         | Verb::Policy(_)

@@ -26,6 +26,11 @@ impl Surroundings {
         Ok(Surroundings { config: config.unwrap_or_else(|| home.join(".config")), home, path })
     }
 
+    /// Where programs keep their settings.
+    pub fn config(&self) -> &Path {
+        &self.config
+    }
+
     /// Where clients look, for a project or for the user.
     pub fn with_places<T>(&self, project: Option<&Path>, act: impl FnOnce(&Places) -> T) -> T {
         let var = |name: &str| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());

@@ -10,6 +10,7 @@ mod bad_input;
 mod commands;
 mod daemon;
 mod disk;
+mod doctor;
 mod files;
 mod footprint;
 mod gauge;

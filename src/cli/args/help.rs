@@ -108,3 +108,7 @@ Examples:
 pub(super) const UNINSTALL: &str = "\
 A file that nobody changed since gets back the bytes that it had; from any other, only what is ours
 goes. Mail and names stay.";
+
+pub(super) const DOCTOR: &str = "\
+It changes nothing and runs no client: the commands in the clients' configuration are started in a
+temporary home, with a daemon of its own. The exit code is 1 if anything is wrong; notes do not count.";

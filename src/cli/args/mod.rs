@@ -87,6 +87,8 @@ pub enum Verb {
     #[command(after_help = help::INSTALL)]
     Install(InstallArgs),
     Uninstall(UninstallArgs),
+    #[command(after_help = help::DOCTOR)]
+    Doctor(DoctorArgs),
     /// Run the MCP server of one agent, on stdin and stdout
     #[command(after_help = help::MCP)]
     Mcp(McpArgs),
@@ -404,6 +406,14 @@ pub struct UninstallArgs {
     /// Show what would change, and write nothing
     #[arg(long)]
     pub dry_run: bool,
+}
+
+/// Check everything from the binary to a message through each client's configured command
+#[derive(Args, Debug)]
+pub struct DoctorArgs {
+    /// Only these clients
+    #[arg(long, value_name = "CLIENT", value_delimiter = ',', value_parser = any_client())]
+    pub client: Vec<Program>,
 }
 
 /// Tell an agent that mail waits; for its hooks

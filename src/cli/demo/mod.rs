@@ -3,8 +3,6 @@
 //! What always holds: it lives in a temporary home and touches nothing of the user's; every answer
 //! is checked; whatever happens, the processes are ended and the home is removed.
 
-mod agent;
-mod home;
 mod script;
 
 use std::time::Instant;
@@ -15,12 +13,12 @@ use serde::Serialize;
 use super::args::Global;
 use super::exit::{ExitCode, Failure};
 use super::output::{Format, Output};
+use super::trial::Home;
 use super::units;
-use home::Home;
 
 pub async fn demo(global: &Global) -> Result<ExitCode, Failure> {
     let mut out = Output::stdout(if global.json { Format::Json } else { Format::People });
-    let mut home = Home::create().map_err(Failure::Surroundings)?;
+    let mut home = Home::create("demo").map_err(Failure::Surroundings)?;
     let mut teller = Teller { out: &mut out, steps: 0, told: Ok(()) };
     let played = tokio::select! {
         played = script::play(&mut home, &mut teller) => played.map_err(Failure::Bug),

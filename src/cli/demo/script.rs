@@ -1,13 +1,13 @@
 //! What the two agents say to each other, and what must come of it.
 
+use std::process::Stdio;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
 
 use super::Teller;
-use super::agent::Agent;
-use super::home::Home;
+use crate::cli::trial::{Agent, Home};
 
 const QUESTION: &str = "The tests fail since your last commit. Can you look?";
 const ANSWER: &str = "Found it: an off-by-one in the parser. Fixed.";
@@ -37,7 +37,9 @@ pub async fn play(home: &mut Home, teller: &mut Teller<'_>) -> Result<()> {
 
 async fn enter(home: &Home, teller: &mut Teller<'_>, name: &str) -> Result<Agent> {
     let begun = Instant::now();
-    let mut agent = Agent::start(home).await?;
+    let mut command = home.command("mcp");
+    command.arg("--no-auto-register").stderr(Stdio::inherit());
+    let mut agent = Agent::start(command, "ipcd-demo").await?;
     let answer = agent.tool("register", json!({ "instance_id": name })).await?;
     expect(answer["name"] == name && answer["unread"] == 0, &answer)?;
     teller.tell(name, begun, "starts an MCP front end and registers");

@@ -1,4 +1,4 @@
-//! The demo's own world: a folder, a daemon in it, and nothing of the user's environment.
+//! The world of a trial: a folder, a daemon in it, and nothing of the user's environment.
 //!
 //! What always holds: [`Home::close`] ends the daemon in order before the folder goes; a home that
 //! is dropped instead kills it and removes the folder all the same.
@@ -19,15 +19,15 @@ use crate::protocol::request::{Nothing, Request};
 use crate::protocol::response::{DaemonStatus, Done, Status};
 
 /// How long the daemon may take to answer for the first time, and to end. Both take milliseconds;
-/// a machine that is busy with other things must not fail the demo.
+/// a machine that is busy with other things must not fail a trial.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// What the demo's processes get of the user's environment. Anything more could tie them to the
-/// agent that runs the demo.
+/// What the processes get of the user's environment. Anything more could tie them to the agent that
+/// runs the trial.
 const KEPT: [&str; 8] =
     ["PATH", "HOME", "TMPDIR", "TEMP", "USERPROFILE", "SystemRoot", "IPCD_LOG", "RUST_BACKTRACE"];
 
-/// Nobody is woken outside of the demo, and nobody is asked.
+/// Nobody is woken outside of the trial, and nobody is asked.
 const CONFIG: &str = "[wake]\nenabled = false\n[share_command]\nmode = \"allow\"\n";
 
 pub struct Home {
@@ -39,10 +39,10 @@ pub struct Home {
 
 impl Home {
     /// A private folder, empty but for its configuration and a place to work in.
-    pub fn create() -> anyhow::Result<Home> {
+    pub fn create(trial: &str) -> anyhow::Result<Home> {
         let exe = std::env::current_exe().context("cannot find the program itself")?;
-        let number = RandomState::new().hash_one("demo");
-        let folder = std::env::temp_dir().join(format!("ipcd-demo-{number:016x}"));
+        let number = RandomState::new().hash_one(trial);
+        let folder = std::env::temp_dir().join(format!("ipcd-{trial}-{number:016x}"));
         let mut builder = std::fs::DirBuilder::new();
         #[cfg(unix)]
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
@@ -68,9 +68,16 @@ impl Home {
 
     /// This program in this world, with no input and no output yet.
     pub fn command(&self, verb: &str) -> Command {
-        let mut command = Command::new(&self.exe);
+        let mut command = self.program(&self.exe);
+        command.arg(verb);
+        command
+    }
+
+    /// Another program in this world, likewise.
+    pub fn program(&self, program: &Path) -> Command {
+        let mut command = Command::new(program);
         let kept = KEPT.iter().filter_map(|name| Some((name, std::env::var_os(name)?)));
-        command.arg(verb).env_clear().envs(kept).env("IPCD_HOME", &self.folder).current_dir(self.work());
+        command.env_clear().envs(kept).env("IPCD_HOME", &self.folder).current_dir(self.work());
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
         command
     }

@@ -9,12 +9,10 @@ use std::time::Duration;
 use anyhow::{Context, bail, ensure};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
-use tokio::process::{Child, ChildStdin, ChildStdout};
+use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::time::timeout;
 
-use super::home::Home;
-
-/// How long one answer may take. They take milliseconds; a busy machine must not fail the demo.
+/// How long one answer may take. They take milliseconds; a busy machine must not fail a trial.
 const ANSWER_TIME: Duration = Duration::from_secs(30);
 
 /// The newest revision that begins with `initialize`.
@@ -25,31 +23,42 @@ pub struct Agent {
     input: ChildStdin,
     output: Lines<BufReader<ChildStdout>>,
     calls: u64,
+    /// What it says that it is.
+    server: Value,
 }
 
 impl Agent {
-    /// Starts a front end without a name, and shakes hands.
-    pub async fn start(home: &Home) -> anyhow::Result<Agent> {
-        let mut command = home.command("mcp");
-        command
-            .arg("--no-auto-register")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::inherit());
+    /// Starts `command`, a front end, and shakes hands as `client`.
+    pub async fn start(mut command: Command, client: &str) -> anyhow::Result<Agent> {
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn().context("cannot start a front end")?;
         let input = child.stdin.take().context("a front end without stdin")?;
         let output = child.stdout.take().context("a front end without stdout")?;
-        let mut agent = Agent { child, input, output: BufReader::new(output).lines(), calls: 0 };
-        let client = json!({ "name": "ipcd-demo", "version": env!("CARGO_PKG_VERSION") });
+        let mut agent =
+            Agent { child, input, output: BufReader::new(output).lines(), calls: 0, server: Value::Null };
+        let client = json!({ "name": client, "version": env!("CARGO_PKG_VERSION") });
         let params = json!({ "protocolVersion": MCP_REVISION, "capabilities": {}, "clientInfo": client });
-        let answer = agent.request("initialize", params).await?;
+        let mut answer = agent.request("initialize", params).await?;
         ensure!(answer["serverInfo"]["name"] == "ipcd", "another server than ipcd: {answer}");
+        agent.server = answer["serverInfo"].take();
         agent.write(&json!({ "jsonrpc": "2.0", "method": "notifications/initialized" })).await?;
         Ok(agent)
     }
 
     pub fn pid(&self) -> Option<u32> {
         self.child.id()
+    }
+
+    /// Name and version of the server.
+    pub fn server(&self) -> &Value {
+        &self.server
+    }
+
+    /// The names of its tools.
+    pub async fn tools(&mut self) -> anyhow::Result<Vec<String>> {
+        let answer = self.request("tools/list", json!({})).await?;
+        let tools = answer["tools"].as_array().with_context(|| format!("no list of tools: {answer}"))?;
+        Ok(tools.iter().filter_map(|tool| tool["name"].as_str().map(str::to_owned)).collect())
     }
 
     /// Calls a tool. A refusal is an error here.
