@@ -17,6 +17,8 @@ mod mail;
 mod names;
 mod output;
 mod policy;
+#[cfg(test)]
+mod pages;
 mod roles;
 mod share;
 mod status;
