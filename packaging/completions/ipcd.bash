@@ -1117,7 +1117,7 @@ _ipcd() {
             fi
             case "${prev}" in
                 --client)
-                    COMPREPLY=($(compgen -W "claude codex copilot cursor gemini" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "claude codex gemini copilot cursor" -- "${cur}"))
                     return 0
                     ;;
                 --as)

@@ -197,9 +197,9 @@ complete -c ipcd -n "__fish_ipcd_using_subcommand mcp" -l no-spawn -d 'Do not st
 complete -c ipcd -n "__fish_ipcd_using_subcommand mcp" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ipcd -n "__fish_ipcd_using_subcommand hook" -l client -d 'Whose hook it is' -r -f -a "claude\t''
 codex\t''
+gemini\t''
 copilot\t''
-cursor\t''
-gemini\t''"
+cursor\t''"
 complete -c ipcd -n "__fish_ipcd_using_subcommand hook" -l as -d 'Which of several agents above this command is meant' -r
 complete -c ipcd -n "__fish_ipcd_using_subcommand hook" -l json -d 'Print results as JSON, one value a line, and failures as {"error":{…}}'
 complete -c ipcd -n "__fish_ipcd_using_subcommand hook" -l no-spawn -d 'Do not start a daemon when there is none: exit with 3'
