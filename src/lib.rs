@@ -30,6 +30,7 @@ pub mod mcp;
 pub mod paths;
 mod planted;
 pub mod protocol;
+pub(crate) mod release;
 pub mod share;
 pub mod store;
 pub mod telemetry;

@@ -33,6 +33,7 @@ Register-ArgumentCompleter -Native -CommandName 'ipcd' -ScriptBlock {
             [CompletionResult]::new('wait', 'wait', [CompletionResultType]::ParameterValue, 'Wait for a message, and read it')
             [CompletionResult]::new('broadcast', 'broadcast', [CompletionResultType]::ParameterValue, 'Send a message to every other agent that is there or was today')
             [CompletionResult]::new('share', 'share', [CompletionResultType]::ParameterValue, 'Share a file, or the output of a command')
+            [CompletionResult]::new('policy', 'policy', [CompletionResultType]::ParameterValue, 'Ask what agents may share')
             [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List the agents: who is there, since when, and what waits for them')
             [CompletionResult]::new('status', 'status', [CompletionResultType]::ParameterValue, 'Show the daemon, the agents and everything that waits or went wrong')
             [CompletionResult]::new('register', 'register', [CompletionResultType]::ParameterValue, 'Give this shell a name of its own')
@@ -41,6 +42,8 @@ Register-ArgumentCompleter -Native -CommandName 'ipcd' -ScriptBlock {
             [CompletionResult]::new('auto', 'auto', [CompletionResultType]::ParameterValue, 'How often the hooks of an agent look for mail during its work')
             [CompletionResult]::new('log', 'log', [CompletionResultType]::ParameterValue, 'Search the messages that were read')
             [CompletionResult]::new('dead', 'dead', [CompletionResultType]::ParameterValue, 'Messages that nobody could read')
+            [CompletionResult]::new('install', 'install', [CompletionResultType]::ParameterValue, 'Connect the clients that are here: adds ipcd and its hooks to their configuration')
+            [CompletionResult]::new('uninstall', 'uninstall', [CompletionResultType]::ParameterValue, 'Take ipcd out of the clients'' configuration again')
             [CompletionResult]::new('mcp', 'mcp', [CompletionResultType]::ParameterValue, 'Run the MCP server of one agent, on stdin and stdout')
             [CompletionResult]::new('hook', 'hook', [CompletionResultType]::ParameterValue, 'Tell an agent that mail waits; for its hooks')
             [CompletionResult]::new('daemon', 'daemon', [CompletionResultType]::ParameterValue, 'Run the daemon in the foreground')
@@ -139,6 +142,79 @@ Register-ArgumentCompleter -Native -CommandName 'ipcd' -ScriptBlock {
             break
         }
         'ipcd;share;help;help' {
+            break
+        }
+        'ipcd;policy' {
+            [CompletionResult]::new('--as', '--as', [CompletionResultType]::ParameterName, 'Which of several agents above this command is meant')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print results as JSON, one value a line, and failures as {"error":{…}}')
+            [CompletionResult]::new('--no-spawn', '--no-spawn', [CompletionResultType]::ParameterName, 'Do not start a daemon when there is none: exit with 3')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('check', 'check', [CompletionResultType]::ParameterValue, 'Tell the verdict on a file or a command, and the rule that says so')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'ipcd;policy;check' {
+            [CompletionResult]::new('--as', '--as', [CompletionResultType]::ParameterName, 'Which of several agents above this command is meant')
+            [CompletionResult]::new('--remote-client', '--remote-client', [CompletionResultType]::ParameterName, 'The agent is on another host: share no files and commands of this one')
+            [CompletionResult]::new('--local-client', '--local-client', [CompletionResultType]::ParameterName, 'The agent is on this host, in a login by ssh')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print results as JSON, one value a line, and failures as {"error":{…}}')
+            [CompletionResult]::new('--no-spawn', '--no-spawn', [CompletionResultType]::ParameterName, 'Do not start a daemon when there is none: exit with 3')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('file', 'file', [CompletionResultType]::ParameterValue, 'A file, by its place and its content. Nothing is sent')
+            [CompletionResult]::new('command', 'command', [CompletionResultType]::ParameterValue, 'A command. Nothing is run')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'ipcd;policy;check;file' {
+            [CompletionResult]::new('--as', '--as', [CompletionResultType]::ParameterName, 'Which of several agents above this command is meant')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print results as JSON, one value a line, and failures as {"error":{…}}')
+            [CompletionResult]::new('--no-spawn', '--no-spawn', [CompletionResultType]::ParameterName, 'Do not start a daemon when there is none: exit with 3')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'ipcd;policy;check;command' {
+            [CompletionResult]::new('--as', '--as', [CompletionResultType]::ParameterName, 'Which of several agents above this command is meant')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print results as JSON, one value a line, and failures as {"error":{…}}')
+            [CompletionResult]::new('--no-spawn', '--no-spawn', [CompletionResultType]::ParameterName, 'Do not start a daemon when there is none: exit with 3')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'ipcd;policy;check;help' {
+            [CompletionResult]::new('file', 'file', [CompletionResultType]::ParameterValue, 'A file, by its place and its content. Nothing is sent')
+            [CompletionResult]::new('command', 'command', [CompletionResultType]::ParameterValue, 'A command. Nothing is run')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'ipcd;policy;check;help;file' {
+            break
+        }
+        'ipcd;policy;check;help;command' {
+            break
+        }
+        'ipcd;policy;check;help;help' {
+            break
+        }
+        'ipcd;policy;help' {
+            [CompletionResult]::new('check', 'check', [CompletionResultType]::ParameterValue, 'Tell the verdict on a file or a command, and the rule that says so')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'ipcd;policy;help;check' {
+            [CompletionResult]::new('file', 'file', [CompletionResultType]::ParameterValue, 'A file, by its place and its content. Nothing is sent')
+            [CompletionResult]::new('command', 'command', [CompletionResultType]::ParameterValue, 'A command. Nothing is run')
+            break
+        }
+        'ipcd;policy;help;check;file' {
+            break
+        }
+        'ipcd;policy;help;check;command' {
+            break
+        }
+        'ipcd;policy;help;help' {
             break
         }
         'ipcd;list' {
@@ -319,11 +395,36 @@ Register-ArgumentCompleter -Native -CommandName 'ipcd' -ScriptBlock {
         'ipcd;dead;help;help' {
             break
         }
+        'ipcd;install' {
+            [CompletionResult]::new('--client', '--client', [CompletionResultType]::ParameterName, 'Only these clients, whether they are found or not')
+            [CompletionResult]::new('--tools', '--tools', [CompletionResultType]::ParameterName, 'Which tools agents see; without it, what the configuration says, or all')
+            [CompletionResult]::new('--as', '--as', [CompletionResultType]::ParameterName, 'Which of several agents above this command is meant')
+            [CompletionResult]::new('--project', '--project', [CompletionResultType]::ParameterName, 'In the configuration of the project in this folder, not in yours')
+            [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Show what would change, and write nothing')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print results as JSON, one value a line, and failures as {"error":{…}}')
+            [CompletionResult]::new('--no-spawn', '--no-spawn', [CompletionResultType]::ParameterName, 'Do not start a daemon when there is none: exit with 3')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'ipcd;uninstall' {
+            [CompletionResult]::new('--client', '--client', [CompletionResultType]::ParameterName, 'Only from these clients')
+            [CompletionResult]::new('--as', '--as', [CompletionResultType]::ParameterName, 'Which of several agents above this command is meant')
+            [CompletionResult]::new('--project', '--project', [CompletionResultType]::ParameterName, 'Only from the configuration of the project in this folder')
+            [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Show what would change, and write nothing')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print results as JSON, one value a line, and failures as {"error":{…}}')
+            [CompletionResult]::new('--no-spawn', '--no-spawn', [CompletionResultType]::ParameterName, 'Do not start a daemon when there is none: exit with 3')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
         'ipcd;mcp' {
             [CompletionResult]::new('--name', '--name', [CompletionResultType]::ParameterName, 'Register under this name')
             [CompletionResult]::new('--tools', '--tools', [CompletionResultType]::ParameterName, 'Which tools to offer')
             [CompletionResult]::new('--as', '--as', [CompletionResultType]::ParameterName, 'Which of several agents above this command is meant')
             [CompletionResult]::new('--no-auto-register', '--no-auto-register', [CompletionResultType]::ParameterName, 'Have no name until the agent registers')
+            [CompletionResult]::new('--remote-client', '--remote-client', [CompletionResultType]::ParameterName, 'The agent is on another host: share no files and commands of this one')
+            [CompletionResult]::new('--local-client', '--local-client', [CompletionResultType]::ParameterName, 'The agent is on this host, in a login by ssh')
             [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print results as JSON, one value a line, and failures as {"error":{…}}')
             [CompletionResult]::new('--no-spawn', '--no-spawn', [CompletionResultType]::ParameterName, 'Do not start a daemon when there is none: exit with 3')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
@@ -378,6 +479,7 @@ Register-ArgumentCompleter -Native -CommandName 'ipcd' -ScriptBlock {
             [CompletionResult]::new('wait', 'wait', [CompletionResultType]::ParameterValue, 'Wait for a message, and read it')
             [CompletionResult]::new('broadcast', 'broadcast', [CompletionResultType]::ParameterValue, 'Send a message to every other agent that is there or was today')
             [CompletionResult]::new('share', 'share', [CompletionResultType]::ParameterValue, 'Share a file, or the output of a command')
+            [CompletionResult]::new('policy', 'policy', [CompletionResultType]::ParameterValue, 'Ask what agents may share')
             [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List the agents: who is there, since when, and what waits for them')
             [CompletionResult]::new('status', 'status', [CompletionResultType]::ParameterValue, 'Show the daemon, the agents and everything that waits or went wrong')
             [CompletionResult]::new('register', 'register', [CompletionResultType]::ParameterValue, 'Give this shell a name of its own')
@@ -386,6 +488,8 @@ Register-ArgumentCompleter -Native -CommandName 'ipcd' -ScriptBlock {
             [CompletionResult]::new('auto', 'auto', [CompletionResultType]::ParameterValue, 'How often the hooks of an agent look for mail during its work')
             [CompletionResult]::new('log', 'log', [CompletionResultType]::ParameterValue, 'Search the messages that were read')
             [CompletionResult]::new('dead', 'dead', [CompletionResultType]::ParameterValue, 'Messages that nobody could read')
+            [CompletionResult]::new('install', 'install', [CompletionResultType]::ParameterValue, 'Connect the clients that are here: adds ipcd and its hooks to their configuration')
+            [CompletionResult]::new('uninstall', 'uninstall', [CompletionResultType]::ParameterValue, 'Take ipcd out of the clients'' configuration again')
             [CompletionResult]::new('mcp', 'mcp', [CompletionResultType]::ParameterValue, 'Run the MCP server of one agent, on stdin and stdout')
             [CompletionResult]::new('hook', 'hook', [CompletionResultType]::ParameterValue, 'Tell an agent that mail waits; for its hooks')
             [CompletionResult]::new('daemon', 'daemon', [CompletionResultType]::ParameterValue, 'Run the daemon in the foreground')
@@ -416,6 +520,21 @@ Register-ArgumentCompleter -Native -CommandName 'ipcd' -ScriptBlock {
             break
         }
         'ipcd;help;share;command' {
+            break
+        }
+        'ipcd;help;policy' {
+            [CompletionResult]::new('check', 'check', [CompletionResultType]::ParameterValue, 'Tell the verdict on a file or a command, and the rule that says so')
+            break
+        }
+        'ipcd;help;policy;check' {
+            [CompletionResult]::new('file', 'file', [CompletionResultType]::ParameterValue, 'A file, by its place and its content. Nothing is sent')
+            [CompletionResult]::new('command', 'command', [CompletionResultType]::ParameterValue, 'A command. Nothing is run')
+            break
+        }
+        'ipcd;help;policy;check;file' {
+            break
+        }
+        'ipcd;help;policy;check;command' {
             break
         }
         'ipcd;help;list' {
@@ -468,6 +587,12 @@ Register-ArgumentCompleter -Native -CommandName 'ipcd' -ScriptBlock {
             break
         }
         'ipcd;help;dead;purge' {
+            break
+        }
+        'ipcd;help;install' {
+            break
+        }
+        'ipcd;help;uninstall' {
             break
         }
         'ipcd;help;mcp' {

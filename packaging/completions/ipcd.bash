@@ -43,6 +43,9 @@ _ipcd() {
             ipcd,hook)
                 cmd="ipcd__subcmd__hook"
                 ;;
+            ipcd,install)
+                cmd="ipcd__subcmd__install"
+                ;;
             ipcd,list)
                 cmd="ipcd__subcmd__list"
                 ;;
@@ -51,6 +54,9 @@ _ipcd() {
                 ;;
             ipcd,mcp)
                 cmd="ipcd__subcmd__mcp"
+                ;;
+            ipcd,policy)
+                cmd="ipcd__subcmd__policy"
                 ;;
             ipcd,register)
                 cmd="ipcd__subcmd__register"
@@ -72,6 +78,9 @@ _ipcd() {
                 ;;
             ipcd,stop)
                 cmd="ipcd__subcmd__stop"
+                ;;
+            ipcd,uninstall)
+                cmd="ipcd__subcmd__uninstall"
                 ;;
             ipcd,wait)
                 cmd="ipcd__subcmd__wait"
@@ -157,6 +166,9 @@ _ipcd() {
             ipcd__subcmd__help,hook)
                 cmd="ipcd__subcmd__help__subcmd__hook"
                 ;;
+            ipcd__subcmd__help,install)
+                cmd="ipcd__subcmd__help__subcmd__install"
+                ;;
             ipcd__subcmd__help,list)
                 cmd="ipcd__subcmd__help__subcmd__list"
                 ;;
@@ -165,6 +177,9 @@ _ipcd() {
                 ;;
             ipcd__subcmd__help,mcp)
                 cmd="ipcd__subcmd__help__subcmd__mcp"
+                ;;
+            ipcd__subcmd__help,policy)
+                cmd="ipcd__subcmd__help__subcmd__policy"
                 ;;
             ipcd__subcmd__help,register)
                 cmd="ipcd__subcmd__help__subcmd__register"
@@ -186,6 +201,9 @@ _ipcd() {
                 ;;
             ipcd__subcmd__help,stop)
                 cmd="ipcd__subcmd__help__subcmd__stop"
+                ;;
+            ipcd__subcmd__help,uninstall)
+                cmd="ipcd__subcmd__help__subcmd__uninstall"
                 ;;
             ipcd__subcmd__help,wait)
                 cmd="ipcd__subcmd__help__subcmd__wait"
@@ -211,11 +229,56 @@ _ipcd() {
             ipcd__subcmd__help__subcmd__dead,show)
                 cmd="ipcd__subcmd__help__subcmd__dead__subcmd__show"
                 ;;
+            ipcd__subcmd__help__subcmd__policy,check)
+                cmd="ipcd__subcmd__help__subcmd__policy__subcmd__check"
+                ;;
+            ipcd__subcmd__help__subcmd__policy__subcmd__check,command)
+                cmd="ipcd__subcmd__help__subcmd__policy__subcmd__check__subcmd__command"
+                ;;
+            ipcd__subcmd__help__subcmd__policy__subcmd__check,file)
+                cmd="ipcd__subcmd__help__subcmd__policy__subcmd__check__subcmd__file"
+                ;;
             ipcd__subcmd__help__subcmd__share,command)
                 cmd="ipcd__subcmd__help__subcmd__share__subcmd__command"
                 ;;
             ipcd__subcmd__help__subcmd__share,file)
                 cmd="ipcd__subcmd__help__subcmd__share__subcmd__file"
+                ;;
+            ipcd__subcmd__policy,check)
+                cmd="ipcd__subcmd__policy__subcmd__check"
+                ;;
+            ipcd__subcmd__policy,help)
+                cmd="ipcd__subcmd__policy__subcmd__help"
+                ;;
+            ipcd__subcmd__policy__subcmd__check,command)
+                cmd="ipcd__subcmd__policy__subcmd__check__subcmd__command"
+                ;;
+            ipcd__subcmd__policy__subcmd__check,file)
+                cmd="ipcd__subcmd__policy__subcmd__check__subcmd__file"
+                ;;
+            ipcd__subcmd__policy__subcmd__check,help)
+                cmd="ipcd__subcmd__policy__subcmd__check__subcmd__help"
+                ;;
+            ipcd__subcmd__policy__subcmd__check__subcmd__help,command)
+                cmd="ipcd__subcmd__policy__subcmd__check__subcmd__help__subcmd__command"
+                ;;
+            ipcd__subcmd__policy__subcmd__check__subcmd__help,file)
+                cmd="ipcd__subcmd__policy__subcmd__check__subcmd__help__subcmd__file"
+                ;;
+            ipcd__subcmd__policy__subcmd__check__subcmd__help,help)
+                cmd="ipcd__subcmd__policy__subcmd__check__subcmd__help__subcmd__help"
+                ;;
+            ipcd__subcmd__policy__subcmd__help,check)
+                cmd="ipcd__subcmd__policy__subcmd__help__subcmd__check"
+                ;;
+            ipcd__subcmd__policy__subcmd__help,help)
+                cmd="ipcd__subcmd__policy__subcmd__help__subcmd__help"
+                ;;
+            ipcd__subcmd__policy__subcmd__help__subcmd__check,command)
+                cmd="ipcd__subcmd__policy__subcmd__help__subcmd__check__subcmd__command"
+                ;;
+            ipcd__subcmd__policy__subcmd__help__subcmd__check,file)
+                cmd="ipcd__subcmd__policy__subcmd__help__subcmd__check__subcmd__file"
                 ;;
             ipcd__subcmd__share,command)
                 cmd="ipcd__subcmd__share__subcmd__command"
@@ -242,7 +305,7 @@ _ipcd() {
 
     case "${cmd}" in
         ipcd)
-            opts="-h -V --json --as --no-spawn --help --version send check wait broadcast share list status register rename release auto log dead mcp hook daemon stop demo completions help"
+            opts="-h -V --json --as --no-spawn --help --version send check wait broadcast share policy list status register rename release auto log dead install uninstall mcp hook daemon stop demo completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -690,7 +753,7 @@ _ipcd() {
             return 0
             ;;
         ipcd__subcmd__help)
-            opts="send check wait broadcast share list status register rename release auto log dead mcp hook daemon stop demo completions help"
+            opts="send check wait broadcast share policy list status register rename release auto log dead install uninstall mcp hook daemon stop demo completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -927,6 +990,20 @@ _ipcd() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        ipcd__subcmd__help__subcmd__install)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         ipcd__subcmd__help__subcmd__list)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -958,6 +1035,62 @@ _ipcd() {
         ipcd__subcmd__help__subcmd__mcp)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ipcd__subcmd__help__subcmd__policy)
+            opts="check"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ipcd__subcmd__help__subcmd__policy__subcmd__check)
+            opts="file command"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ipcd__subcmd__help__subcmd__policy__subcmd__check__subcmd__command)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 5 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ipcd__subcmd__help__subcmd__policy__subcmd__check__subcmd__file)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 5 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -1095,6 +1228,20 @@ _ipcd() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        ipcd__subcmd__help__subcmd__uninstall)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         ipcd__subcmd__help__subcmd__wait)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -1118,6 +1265,32 @@ _ipcd() {
             case "${prev}" in
                 --client)
                     COMPREPLY=($(compgen -W "claude codex gemini copilot cursor" -- "${cur}"))
+                    return 0
+                    ;;
+                --as)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ipcd__subcmd__install)
+            opts="-h --client --project --tools --dry-run --json --as --no-spawn --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --client)
+                    COMPREPLY=($(compgen -W "claude claude-desktop codex gemini copilot cursor vscode windsurf zed opencode" -- "${cur}"))
+                    return 0
+                    ;;
+                --tools)
+                    COMPREPLY=($(compgen -W "all instances terminals core" -- "${cur}"))
                     return 0
                     ;;
                 --as)
@@ -1176,7 +1349,7 @@ _ipcd() {
             return 0
             ;;
         ipcd__subcmd__mcp)
-            opts="-h --name --no-auto-register --tools --json --as --no-spawn --help"
+            opts="-h --name --no-auto-register --tools --remote-client --local-client --json --as --no-spawn --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1194,6 +1367,204 @@ _ipcd() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ipcd__subcmd__policy)
+            opts="-h --json --as --no-spawn --help check help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --as)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ipcd__subcmd__policy__subcmd__check)
+            opts="-h --remote-client --local-client --json --as --no-spawn --help file command help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --as)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ipcd__subcmd__policy__subcmd__check__subcmd__command)
+            opts="-h --json --as --no-spawn --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --as)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ipcd__subcmd__policy__subcmd__check__subcmd__file)
+            opts="-h --json --as --no-spawn --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --as)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ipcd__subcmd__policy__subcmd__check__subcmd__help)
+            opts="file command help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ipcd__subcmd__policy__subcmd__check__subcmd__help__subcmd__command)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 5 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ipcd__subcmd__policy__subcmd__check__subcmd__help__subcmd__file)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 5 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ipcd__subcmd__policy__subcmd__check__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 5 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ipcd__subcmd__policy__subcmd__help)
+            opts="check help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ipcd__subcmd__policy__subcmd__help__subcmd__check)
+            opts="file command"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ipcd__subcmd__policy__subcmd__help__subcmd__check__subcmd__command)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 5 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ipcd__subcmd__policy__subcmd__help__subcmd__check__subcmd__file)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 5 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ipcd__subcmd__policy__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 *)
                     COMPREPLY=()
                     ;;
@@ -1436,6 +1807,28 @@ _ipcd() {
                 return 0
             fi
             case "${prev}" in
+                --as)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ipcd__subcmd__uninstall)
+            opts="-h --client --project --dry-run --json --as --no-spawn --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --client)
+                    COMPREPLY=($(compgen -W "claude claude-desktop codex gemini copilot cursor vscode windsurf zed opencode" -- "${cur}"))
+                    return 0
+                    ;;
                 --as)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

@@ -30,6 +30,7 @@ set edit:completion:arg-completer[ipcd] = {|@words|
             cand wait 'Wait for a message, and read it'
             cand broadcast 'Send a message to every other agent that is there or was today'
             cand share 'Share a file, or the output of a command'
+            cand policy 'Ask what agents may share'
             cand list 'List the agents: who is there, since when, and what waits for them'
             cand status 'Show the daemon, the agents and everything that waits or went wrong'
             cand register 'Give this shell a name of its own'
@@ -38,6 +39,8 @@ set edit:completion:arg-completer[ipcd] = {|@words|
             cand auto 'How often the hooks of an agent look for mail during its work'
             cand log 'Search the messages that were read'
             cand dead 'Messages that nobody could read'
+            cand install 'Connect the clients that are here: adds ipcd and its hooks to their configuration'
+            cand uninstall 'Take ipcd out of the clients'' configuration again'
             cand mcp 'Run the MCP server of one agent, on stdin and stdout'
             cand hook 'Tell an agent that mail waits; for its hooks'
             cand daemon 'Run the daemon in the foreground'
@@ -125,6 +128,66 @@ set edit:completion:arg-completer[ipcd] = {|@words|
         &'ipcd;share;help;command'= {
         }
         &'ipcd;share;help;help'= {
+        }
+        &'ipcd;policy'= {
+            cand --as 'Which of several agents above this command is meant'
+            cand --json 'Print results as JSON, one value a line, and failures as {"error":{…}}'
+            cand --no-spawn 'Do not start a daemon when there is none: exit with 3'
+            cand -h 'Print help'
+            cand --help 'Print help'
+            cand check 'Tell the verdict on a file or a command, and the rule that says so'
+            cand help 'Print this message or the help of the given subcommand(s)'
+        }
+        &'ipcd;policy;check'= {
+            cand --as 'Which of several agents above this command is meant'
+            cand --remote-client 'The agent is on another host: share no files and commands of this one'
+            cand --local-client 'The agent is on this host, in a login by ssh'
+            cand --json 'Print results as JSON, one value a line, and failures as {"error":{…}}'
+            cand --no-spawn 'Do not start a daemon when there is none: exit with 3'
+            cand -h 'Print help'
+            cand --help 'Print help'
+            cand file 'A file, by its place and its content. Nothing is sent'
+            cand command 'A command. Nothing is run'
+            cand help 'Print this message or the help of the given subcommand(s)'
+        }
+        &'ipcd;policy;check;file'= {
+            cand --as 'Which of several agents above this command is meant'
+            cand --json 'Print results as JSON, one value a line, and failures as {"error":{…}}'
+            cand --no-spawn 'Do not start a daemon when there is none: exit with 3'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'ipcd;policy;check;command'= {
+            cand --as 'Which of several agents above this command is meant'
+            cand --json 'Print results as JSON, one value a line, and failures as {"error":{…}}'
+            cand --no-spawn 'Do not start a daemon when there is none: exit with 3'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'ipcd;policy;check;help'= {
+            cand file 'A file, by its place and its content. Nothing is sent'
+            cand command 'A command. Nothing is run'
+            cand help 'Print this message or the help of the given subcommand(s)'
+        }
+        &'ipcd;policy;check;help;file'= {
+        }
+        &'ipcd;policy;check;help;command'= {
+        }
+        &'ipcd;policy;check;help;help'= {
+        }
+        &'ipcd;policy;help'= {
+            cand check 'Tell the verdict on a file or a command, and the rule that says so'
+            cand help 'Print this message or the help of the given subcommand(s)'
+        }
+        &'ipcd;policy;help;check'= {
+            cand file 'A file, by its place and its content. Nothing is sent'
+            cand command 'A command. Nothing is run'
+        }
+        &'ipcd;policy;help;check;file'= {
+        }
+        &'ipcd;policy;help;check;command'= {
+        }
+        &'ipcd;policy;help;help'= {
         }
         &'ipcd;list'= {
             cand --as 'Which of several agents above this command is meant'
@@ -278,11 +341,34 @@ set edit:completion:arg-completer[ipcd] = {|@words|
         }
         &'ipcd;dead;help;help'= {
         }
+        &'ipcd;install'= {
+            cand --client 'Only these clients, whether they are found or not'
+            cand --tools 'Which tools agents see; without it, what the configuration says, or all'
+            cand --as 'Which of several agents above this command is meant'
+            cand --project 'In the configuration of the project in this folder, not in yours'
+            cand --dry-run 'Show what would change, and write nothing'
+            cand --json 'Print results as JSON, one value a line, and failures as {"error":{…}}'
+            cand --no-spawn 'Do not start a daemon when there is none: exit with 3'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'ipcd;uninstall'= {
+            cand --client 'Only from these clients'
+            cand --as 'Which of several agents above this command is meant'
+            cand --project 'Only from the configuration of the project in this folder'
+            cand --dry-run 'Show what would change, and write nothing'
+            cand --json 'Print results as JSON, one value a line, and failures as {"error":{…}}'
+            cand --no-spawn 'Do not start a daemon when there is none: exit with 3'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
         &'ipcd;mcp'= {
             cand --name 'Register under this name'
             cand --tools 'Which tools to offer'
             cand --as 'Which of several agents above this command is meant'
             cand --no-auto-register 'Have no name until the agent registers'
+            cand --remote-client 'The agent is on another host: share no files and commands of this one'
+            cand --local-client 'The agent is on this host, in a login by ssh'
             cand --json 'Print results as JSON, one value a line, and failures as {"error":{…}}'
             cand --no-spawn 'Do not start a daemon when there is none: exit with 3'
             cand -h 'Print help (see more with ''--help'')'
@@ -331,6 +417,7 @@ set edit:completion:arg-completer[ipcd] = {|@words|
             cand wait 'Wait for a message, and read it'
             cand broadcast 'Send a message to every other agent that is there or was today'
             cand share 'Share a file, or the output of a command'
+            cand policy 'Ask what agents may share'
             cand list 'List the agents: who is there, since when, and what waits for them'
             cand status 'Show the daemon, the agents and everything that waits or went wrong'
             cand register 'Give this shell a name of its own'
@@ -339,6 +426,8 @@ set edit:completion:arg-completer[ipcd] = {|@words|
             cand auto 'How often the hooks of an agent look for mail during its work'
             cand log 'Search the messages that were read'
             cand dead 'Messages that nobody could read'
+            cand install 'Connect the clients that are here: adds ipcd and its hooks to their configuration'
+            cand uninstall 'Take ipcd out of the clients'' configuration again'
             cand mcp 'Run the MCP server of one agent, on stdin and stdout'
             cand hook 'Tell an agent that mail waits; for its hooks'
             cand daemon 'Run the daemon in the foreground'
@@ -362,6 +451,17 @@ set edit:completion:arg-completer[ipcd] = {|@words|
         &'ipcd;help;share;file'= {
         }
         &'ipcd;help;share;command'= {
+        }
+        &'ipcd;help;policy'= {
+            cand check 'Tell the verdict on a file or a command, and the rule that says so'
+        }
+        &'ipcd;help;policy;check'= {
+            cand file 'A file, by its place and its content. Nothing is sent'
+            cand command 'A command. Nothing is run'
+        }
+        &'ipcd;help;policy;check;file'= {
+        }
+        &'ipcd;help;policy;check;command'= {
         }
         &'ipcd;help;list'= {
         }
@@ -399,6 +499,10 @@ set edit:completion:arg-completer[ipcd] = {|@words|
         &'ipcd;help;dead;requeue'= {
         }
         &'ipcd;help;dead;purge'= {
+        }
+        &'ipcd;help;install'= {
+        }
+        &'ipcd;help;uninstall'= {
         }
         &'ipcd;help;mcp'= {
         }

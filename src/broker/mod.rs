@@ -215,14 +215,20 @@ impl Broker {
             Request::DeadRequeue(r) => self.dead_requeue(session, r.ids.as_deref()),
             Request::DeadPurge(r) => self.dead_purge(session, r.ids.as_deref()),
             Request::Stop(_) => self.stop_by(session),
+            Request::Retire(_) => Ok(self.ask_for_the_end()),
         };
         self.reply(session, call, outcome);
     }
 
     fn stop_by(&mut self, session: SessionId) -> Result<Response, Refusal> {
         self.person(session, "stop the daemon")?;
+        Ok(self.ask_for_the_end())
+    }
+
+    /// The daemon is to end, after it has answered everybody.
+    fn ask_for_the_end(&mut self) -> Response {
         self.step.effects.push(Effect::Stop);
-        Ok(Response::Done(Done {}))
+        Response::Done(Done {})
     }
 
     /// The daemon ends in order: what is leased may be seen again, and says so.

@@ -1,6 +1,7 @@
 //! What there is to see: instances, forwards, waiting mail, limits that were reached.
 
 use std::cmp::Reverse;
+use std::collections::BTreeMap;
 
 use serde::Serialize;
 
@@ -9,8 +10,12 @@ use super::presence::Speaker;
 use super::{Broker, SessionId};
 use crate::protocol::refusal::Refusal;
 use crate::protocol::response::{
-    Forward, Instance, LimitReached, Listed, Presence, Response, Status, Unclaimed,
+    ClientProgram, Forward, Instance, LimitReached, Listed, Presence, Response, Status, Unclaimed,
 };
+
+/// Programs in a status. A client says itself what it is, and a list must have an end; more versions than
+/// these are on no honest machine.
+const CLIENT_PROGRAMS_MAX: usize = 16;
 
 impl Broker {
     pub(super) fn list(&self, session: SessionId) -> Result<Response, Refusal> {
@@ -46,9 +51,25 @@ impl Broker {
             backlog_messages: self.state.messages.len() as u64,
             backlog_bytes: self.state.bytes as u64,
             sessions: self.sessions() as u64,
+            clients: self.clients(),
             limits_reached: self.quota.reached().map(|(code, times)| LimitReached { code, times }).collect(),
             daemon: None,
         })))
+    }
+
+    /// Which versions of which programs are connected, most sessions first.
+    fn clients(&self) -> Vec<ClientProgram> {
+        let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
+        for session in self.presence.sessions.values() {
+            *counts.entry(&session.hello.client).or_default() += 1;
+        }
+        let mut programs: Vec<ClientProgram> = counts
+            .into_iter()
+            .map(|(client, sessions)| ClientProgram { client: client.to_owned(), sessions })
+            .collect();
+        programs.sort_by_key(|program| Reverse(program.sessions));
+        programs.truncate(CLIENT_PROGRAMS_MAX);
+        programs
     }
 
     /// The mailbox of whoever asks, if there is one.

@@ -12,11 +12,11 @@ use super::exit::Failure;
 use super::output::{Format, Output};
 use crate::client::{Link, LinkConfig};
 use crate::paths::Paths;
-use crate::protocol::PROTOCOL;
-use crate::protocol::hello::{Hello, Role};
+use crate::protocol::hello::{Hello, Role, VersionRange};
 use crate::protocol::refusal::{Refusal, RefusalCode};
 use crate::protocol::request::Request;
 use crate::protocol::time::Timestamp;
+use crate::release;
 
 /// How long a command survives a restart of the daemon. Recovering a large store takes seconds;
 /// a person at a terminal gives up soon after.
@@ -37,8 +37,17 @@ pub struct Caller {
 impl Caller {
     /// Connects with the first call, not here.
     pub fn new(global: &Global, launch: bool) -> Result<Caller, Failure> {
+        Caller::speaking(release::protocol(), global, launch)
+    }
+
+    /// For what every daemon understands, of whatever version: `status` and `stop`.
+    pub fn of_any_version(global: &Global, launch: bool) -> Result<Caller, Failure> {
+        Caller::speaking(VersionRange::ANY, global, launch)
+    }
+
+    fn speaking(protocol: VersionRange, global: &Global, launch: bool) -> Result<Caller, Failure> {
         let session = PROGRAM_SESSIONS.iter().find_map(|name| std::env::var(name).ok());
-        let hello = hello(global.speak_as.clone(), session);
+        let hello = Hello { protocol, ..hello(global.speak_as.clone(), session) };
         let link = link(&Paths::from_env()?, launch, hello);
         let format = if global.json { Format::Json } else { Format::People };
         Ok(Caller { out: Output::stdout(format), link, launch })
@@ -102,9 +111,9 @@ pub fn link_to(paths: &Paths, launch: bool, patience: Duration, hello: Hello) ->
 
 pub fn hello(speak_as: Option<String>, program_session: Option<String>) -> Hello {
     Hello {
-        protocol: PROTOCOL,
+        protocol: release::protocol(),
         role: Role::Cli,
-        client: concat!("ipcd/", env!("CARGO_PKG_VERSION")).to_owned(),
+        client: release::program(),
         program: None,
         program_session,
         speak_as,

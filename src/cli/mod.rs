@@ -16,11 +16,12 @@ mod log;
 mod mail;
 mod names;
 mod output;
-mod policy;
 #[cfg(test)]
 mod pages;
+mod policy;
 mod roles;
 mod share;
+mod skew;
 mod status;
 mod surroundings;
 mod text;
@@ -97,7 +98,10 @@ fn act(cli: Cli, given: Given) -> Result<ExitCode, Failure> {
 async fn ask(global: &Global, verb: Verb) -> Result<ExitCode, Failure> {
     // A prompt's label and the end of a daemon have nothing to say where there is none.
     let launch = !global.no_spawn && !matches!(verb, Verb::Status { line: true } | Verb::Stop);
-    let mut caller = Caller::new(global, launch)?;
+    let mut caller = match verb {
+        Verb::Status { .. } | Verb::Stop => Caller::of_any_version(global, launch)?,
+        _ => Caller::new(global, launch)?,
+    };
     let outcome = match verb {
         Verb::Send(args) => mail::send(&mut caller, args).await,
         Verb::Check(args) => mail::check(&mut caller, args).await,

@@ -6,7 +6,7 @@ use super::caller::{Caller, now};
 use super::exit::{ExitCode, Failure};
 use super::mail::yours;
 use super::names::{instances, waiting};
-use super::{text, units};
+use super::{skew, text, units};
 use crate::protocol::request::{Nothing, Request};
 use crate::protocol::response::{DaemonStatus, Status};
 use crate::protocol::time::Timestamp;
@@ -80,13 +80,7 @@ fn about(daemon: &DaemonStatus, status: &Status) -> String {
         ["history".to_owned(), text::line(&daemon.history).into_owned()],
         ["holds".to_owned(), format!("{backlog}, {}", units::count(status.sessions, "connection"))],
     ]));
-    let ours = env!("CARGO_PKG_VERSION");
-    if version != ours {
-        let _ = writeln!(
-            text,
-            "this is ipcd {ours}: after `ipcd stop` the next command starts a daemon of its version"
-        );
-    }
+    text.push_str(&skew::about(daemon, &status.clients));
     text
 }
 
@@ -172,7 +166,7 @@ agents
         daemon.version = "9.0.0".to_owned();
         daemon.last_error = Some("disk\nfull".to_owned());
         let text = page(&status, NOW);
-        let rest = text.split_once("of its version\n").expect("the skew is noted").1;
+        let rest = text.split_once("nothing is lost\n").expect("the skew is noted").1;
         let expected = "
 you are web
 2 messages wait for you: run `ipcd check`

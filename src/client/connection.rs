@@ -45,7 +45,7 @@ const HELLO_ID: CallId = CallId::Number(0);
 #[derive(Debug)]
 pub enum Said {
     /// It answered hello.
-    Welcome,
+    Welcome(Welcome),
     Answer(CallId, Result<Box<RawValue>, Refusal>),
     Push(Event),
 }
@@ -113,8 +113,8 @@ impl Connection {
             match FromDaemon::parse(&line).ok_or(Ended::Garbage)? {
                 FromDaemon::Answer { id: HELLO_ID, outcome } if self.hello_until.take().is_some() => {
                     let welcome = outcome.map_err(Ended::Refused)?;
-                    serde_json::from_str::<Welcome>(welcome.get()).map_err(|_| Ended::Garbage)?;
-                    return Ok(Said::Welcome);
+                    let welcome = serde_json::from_str(welcome.get()).map_err(|_| Ended::Garbage)?;
+                    return Ok(Said::Welcome(welcome));
                 }
                 FromDaemon::Answer { id, outcome } => return Ok(Said::Answer(id, outcome)),
                 FromDaemon::Push(event) => return Ok(Said::Push(event)),

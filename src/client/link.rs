@@ -12,6 +12,7 @@ use tokio::sync::{OwnedSemaphorePermit, broadcast, mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep_until};
 
 use super::connection::{Connection, Ended, FINISH_TIMEOUT, HELLO_TIMEOUT, Said};
+use super::handover::Handover;
 use super::launch::{Starter, autostart_allowed, reach};
 use super::line::Line;
 use super::pending::Pending;
@@ -70,6 +71,7 @@ pub struct Driver {
     socket_watch: Option<PathWatch>,
     /// Before the next try to reach a daemon.
     delay: Duration,
+    handover: Handover,
     /// Nobody can make calls any more. Holds who waits for the end.
     closing: Option<Closing>,
 }
@@ -114,6 +116,7 @@ impl Driver {
             rejoin_until: None,
             socket_watch: None,
             delay: Duration::ZERO,
+            handover: Handover::default(),
             closing: None,
         }
     }
@@ -129,6 +132,9 @@ impl Driver {
                 let mut connection = Connection::open(stream, &self.config.hello, HELLO_TIMEOUT);
                 let ended = self.converse(&mut connection).await;
                 match ended {
+                    Some(Ended::Refused(refusal)) if refusal.code == RefusalCode::UnsupportedProtocol => {
+                        self.misfit(&refusal, opened).await;
+                    }
                     Some(ended) => self.lost(ended, opened),
                     None => connection.finish().await,
                 }
@@ -209,6 +215,18 @@ impl Driver {
         without.into_iter().for_each(|caller| caller.tell(Err(refusal.clone())));
     }
 
+    /// The daemon speaks no protocol of ours, as it says itself.
+    async fn misfit(&mut self, refusal: &Refusal, opened: Instant) {
+        // Whoever may not start a daemon, or has no call for one, ends none either.
+        let may = self.config.launch && autostart_allowed() && self.pending.somebody_waits();
+        let config = Arc::clone(&self.config);
+        let way = if may { self.handover.make_way(&config).await } else { Err(refusal.clone()) };
+        match way {
+            Ok(()) => self.lost(Ended::Closed, opened),
+            Err(refusal) => self.failed(&refusal, Duration::ZERO),
+        }
+    }
+
     /// The connection is over: what was not answered is asked again.
     fn lost(&mut self, ended: Ended, opened: Instant) {
         tracing::debug!(?ended, socket = %self.config.socket.display(), "the connection to the daemon ended");
@@ -280,7 +298,8 @@ impl Driver {
 
     fn hear(&mut self, said: Said) {
         match said {
-            Said::Welcome => {
+            Said::Welcome(_) => {
+                self.handover.welcomed();
                 self.pending.reached();
                 self.rejoin_until = None;
                 self.socket_watch = None;

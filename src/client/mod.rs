@@ -17,6 +17,7 @@ use tokio::sync::{Semaphore, broadcast, mpsc, oneshot, watch};
 use tokio::time::Instant;
 
 mod connection;
+mod handover;
 mod launch;
 mod line;
 mod link;

@@ -12,6 +12,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use super::alarm::Alarm;
 use super::archive::Archive;
 use super::clock::Clock;
+use super::program::Program;
 use super::trouble::Trouble;
 use crate::broker::mutation::MailboxId;
 use crate::broker::{Broker, Effect, Input, SessionId, Step};
@@ -85,6 +86,7 @@ pub struct Engine {
     pub is_alive: IsAlive,
     pub alarm: Alarm,
     /// What `status` says of the daemon, but for what changes.
+    pub program: Program,
     pub facts: DaemonStatus,
     pub commands: Receiver<Command>,
     pub notices: UnboundedSender<Notice>,
@@ -350,6 +352,7 @@ impl Running {
             status.daemon = Some(DaemonStatus {
                 uptime_seconds: self.engine.clock.uptime().as_secs(),
                 store_bytes: self.engine.store.size_bytes(),
+                program_replaced: self.engine.program.is_replaced(),
                 last_error: self.engine.alarm.text().or_else(|| self.engine.archive.last_error()),
                 ..self.engine.facts.clone()
             });

@@ -16,6 +16,7 @@ mod engine;
 mod lobby;
 mod owed;
 mod ownership;
+mod program;
 mod session;
 mod signals;
 #[cfg(all(test, unix))]
@@ -36,6 +37,7 @@ use clock::Clock;
 use engine::{Command, End, Engine, EngineHandle, Notice};
 use lobby::Lobby;
 use ownership::{Claim, Ownership};
+use program::Program;
 use signals::Signals;
 
 use crate::broker::{Broker, SessionId};
@@ -47,6 +49,7 @@ use crate::protocol::response::DaemonStatus;
 use crate::protocol::startup::Startup;
 use crate::protocol::time::Now;
 use crate::protocol::wire;
+use crate::release;
 use crate::store::{self, Recovered, RedbStore, Store, StoreError, StoreOptions};
 use crate::transport::activation::{IDLE_EXIT_MIN, Inherited, Notifier};
 use crate::transport::{self, Authority, Listener, Stream, armour, directory, process};
@@ -65,6 +68,10 @@ const DESCRIPTORS_KEPT: usize = 40;
 /// Connections that are being told that there is no room. Beyond so many they are closed untold: it is a
 /// flood, and each costs a descriptor.
 const REFUSALS_MAX: usize = 8;
+
+/// A daemon whose program was replaced leaves so long after its last session, and the next one is the
+/// new program. Not at once: whoever starts it anew must see the new file, and commands come in rows.
+const REPLACED_EXIT: Duration = Duration::from_secs(1);
 
 /// Set to allow a store on a network file system.
 const ALLOW_NETWORK: &str = "IPCD_ALLOW_NETWORK_FS";
@@ -132,12 +139,13 @@ async fn start_and_serve(options: Options, gaps: &[armour::Gap]) -> anyhow::Resu
         Some(socket) => transport::adopt(socket).map_err(refusal_of)?,
         None => ownership.bind().map_err(refusal_of)?,
     };
+    let program = parts.program.clone();
     let (notices, engine, thread) = start_engine(parts)?;
     inherited.notifier.ready();
     if detached {
         report(&Startup::Ready { socket: paths.socket.display().to_string() });
     }
-    tracing::info!(version = env!("CARGO_PKG_VERSION"), socket = %paths.socket.display(), "ready");
+    tracing::info!(version = release::version(), socket = %paths.socket.display(), "ready");
     let service = Service {
         listener,
         engine,
@@ -149,6 +157,7 @@ async fn start_and_serve(options: Options, gaps: &[armour::Gap]) -> anyhow::Resu
         sessions_max: sessions_max(config.sessions),
         idle_exit: idle_exit(&config, detached, activated),
         ownership,
+        program,
         next_session: 0,
         strangers: 0,
         sent_away: 0,
@@ -184,6 +193,7 @@ struct Parts {
     archive: Archive,
     alarm: Alarm,
     clock: Clock,
+    program: Program,
     facts: DaemonStatus,
 }
 
@@ -204,8 +214,11 @@ fn recover(paths: &Paths, config: &Config, activated: bool) -> anyhow::Result<Pa
     let mut store: Box<dyn Store> = Box::new(recovered.store);
     store.commit(&broker.drain().mutations).map_err(|e| e.refusal())?;
     let archive = Archive::new(paths, config.history, recovered.warnings);
+    let program = Program::of_this_process();
     let facts = DaemonStatus {
-        version: env!("CARGO_PKG_VERSION").to_owned(),
+        version: release::version().to_owned(),
+        protocol: Some(release::protocol()),
+        program: program.path(),
         pid: std::process::id(),
         activated,
         socket: paths.socket.display().to_string(),
@@ -213,7 +226,7 @@ fn recover(paths: &Paths, config: &Config, activated: bool) -> anyhow::Result<Pa
         history: paths.history_dir.display().to_string(),
         ..DaemonStatus::default()
     };
-    Ok(Parts { broker, store, archive, alarm, clock, facts })
+    Ok(Parts { broker, store, archive, alarm, clock, program, facts })
 }
 
 /// The store and what it says. A damaged one is kept aside, and what can be saved of it is in a new one;
@@ -266,10 +279,20 @@ type Started = (UnboundedReceiver<Notice>, EngineHandle, std::thread::JoinHandle
 fn start_engine(parts: Parts) -> anyhow::Result<Started> {
     let (commands, received) = std::sync::mpsc::channel();
     let (notify, notices) = unbounded_channel();
-    let Parts { broker, store, archive, alarm, clock, facts } = parts;
+    let Parts { broker, store, archive, alarm, clock, program, facts } = parts;
     let is_alive = |p: &ProcessId| process::is_alive(p.pid, p.start, &p.boot);
-    let engine =
-        Engine { broker, store, archive, alarm, clock, is_alive, facts, commands: received, notices: notify };
+    let engine = Engine {
+        broker,
+        store,
+        archive,
+        alarm,
+        clock,
+        is_alive,
+        program,
+        facts,
+        commands: received,
+        notices: notify,
+    };
     let thread = std::thread::Builder::new().name("engine".to_owned()).spawn(|| engine.run())?;
     Ok((notices, EngineHandle::new(commands), thread))
 }
@@ -288,6 +311,7 @@ struct Service {
     /// `None`: it stays until it is stopped.
     idle_exit: Option<Duration>,
     ownership: Box<Ownership>,
+    program: Program,
     next_session: u64,
     /// Connections of other users, for the log.
     strangers: u64,
@@ -318,7 +342,12 @@ impl Service {
                         tokio::time::sleep(ACCEPT_RETRY).await;
                     }
                 },
-                Some(_) = self.sessions.join_next() => idle_since = Instant::now(),
+                Some(_) = self.sessions.join_next() => {
+                    idle_since = Instant::now();
+                    if self.sessions.is_empty() && self.program.is_replaced() {
+                        self.idle_exit = self.idle_exit.map(|idle| idle.min(REPLACED_EXIT));
+                    }
+                }
                 notice = self.notices.recv() => return match notice {
                     Some(Notice::StopWanted) => self.stop("asked to").await,
                     Some(Notice::Ended(End::Failed(error))) => self.failed(error).await,

@@ -13,12 +13,13 @@ use super::engine::{Command, EngineHandle, Outgoing};
 use super::lobby::Guest;
 use super::owed::Owed;
 use crate::broker::{Input, SessionId};
+use crate::protocol::LINE_BYTES_MAX;
 use crate::protocol::hello::{Hello, Welcome};
 use crate::protocol::peer::{Ancestor, Peer, ProcessId};
 use crate::protocol::refusal::{Refusal, RefusalCode};
 use crate::protocol::request::Request;
 use crate::protocol::wire::{self, CallId, Incoming};
-use crate::protocol::{LINE_BYTES_MAX, PROTOCOL};
+use crate::release;
 use crate::transport::Stream;
 use crate::transport::codec::{Line, LineReader};
 use crate::transport::process::{self, ProcessFacts};
@@ -128,11 +129,24 @@ fn parse_hello(params: &str) -> Result<(Hello, Welcome), Refusal> {
     let hello: Hello = serde_json::from_str(params)
         .map_err(|e| Refusal::invalid_argument(format!("bad parameters for `hello`: {e}")))?;
     let welcome = Welcome {
-        protocol: PROTOCOL.common(hello.protocol)?,
-        server: concat!("ipcd/", env!("CARGO_PKG_VERSION")).to_owned(),
+        protocol: release::protocol().common(hello.protocol)?,
+        server: release::program(),
         line_bytes: LINE_BYTES_MAX,
     };
     Ok((hello, welcome))
+}
+
+/// `retire` is for a newer client that this daemon cannot serve. Others have `stop`, which is for people.
+fn is_needed(request: Request) -> Result<Request, Refusal> {
+    let ours = release::protocol();
+    match &request {
+        Request::Retire(retire) if retire.protocol.min <= ours.max => Err(Refusal::new(
+            RefusalCode::NeedsHuman,
+            format!("this daemon speaks protocol {} to {}, and need not give way", ours.min, ours.max),
+        )
+        .hint("to end it, a person runs `ipcd stop`")),
+        _ => Ok(request),
+    }
 }
 
 struct Reader {
@@ -185,7 +199,7 @@ impl Reader {
         if let Err(refusal) = self.owed.begin(&call) {
             return self.say(wire::answer_line::<Welcome>(&call, &Err(refusal)));
         }
-        match Request::decode(method, params) {
+        match Request::decode(method, params).and_then(is_needed) {
             Ok(request) => {
                 let session = self.session;
                 self.owed.weigh(&call, &request, line_bytes);

@@ -31,6 +31,7 @@ use super::tools;
 use crate::protocol::refusal::{Refusal, RefusalCode};
 use crate::protocol::request::{Check, Nothing, Request};
 use crate::protocol::response::Failure;
+use crate::release;
 use crate::share::policy::CommandMode;
 
 /// Tool calls at once: as many as the daemon takes from one session.
@@ -166,7 +167,7 @@ impl Server {
 impl ServerHandler for Server {
     fn get_info(&self) -> ServerConfig {
         let capabilities = ServerCapabilities::builder().enable_tools().enable_resources().build();
-        let ourselves = Implementation::new("ipcd", env!("CARGO_PKG_VERSION")).with_title("ipcd");
+        let ourselves = Implementation::new("ipcd", release::version()).with_title("ipcd");
         ServerConfig::new(capabilities)
             .with_server_info(ourselves)
             .with_instructions(instructions(self.toolset))

@@ -19,13 +19,13 @@ use tokio_util::sync::CancellationToken;
 use super::backend::{Answer, Backend, Dial};
 use super::ledger::{Ledger, Stamp};
 use super::stdio::Watch;
-use crate::protocol::PROTOCOL;
 use crate::protocol::event::Event;
 use crate::protocol::hello::{Hello, Role, claim};
 use crate::protocol::message::MessageId;
 use crate::protocol::refusal::{Refusal, RefusalCode};
 use crate::protocol::request::{Leases, Register, Request};
 use crate::protocol::response::{Registered, Renamed};
+use crate::release;
 
 /// How long a tool call waits for the session's name. A daemon that starts takes less than a second.
 const NAME_WAIT: Duration = Duration::from_secs(10);
@@ -273,9 +273,9 @@ impl Session {
             SESSION_VARIABLES.iter().find_map(|name| std::env::var(name).ok().filter(|text| !text.is_empty()))
         });
         Hello {
-            protocol: PROTOCOL,
+            protocol: release::protocol(),
             role: Role::Mcp,
-            client: concat!("ipcd/", env!("CARGO_PKG_VERSION")).to_owned(),
+            client: release::program(),
             program: program.name.as_deref().map(claim),
             program_session: session.as_deref().map(claim),
             speak_as: None,

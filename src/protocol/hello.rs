@@ -68,6 +68,9 @@ fn perhaps_claimed<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<
 }
 
 impl VersionRange {
+    /// Said by a client that needs no more than `status`, `stop` and `retire`, which never change.
+    pub const ANY: VersionRange = VersionRange { min: 0, max: u32::MAX };
+
     /// The highest version that both know.
     pub fn common(self, theirs: VersionRange) -> Result<u32, Refusal> {
         let version = self.max.min(theirs.max);
@@ -107,6 +110,7 @@ mod tests {
         let ours = VersionRange { min: 2, max: 4 };
         assert_eq!(ours.common(VersionRange { min: 1, max: 3 }), Ok(3));
         assert_eq!(ours.common(VersionRange { min: 4, max: 9 }), Ok(4));
+        assert_eq!(ours.common(VersionRange::ANY), Ok(4));
         for theirs in [VersionRange { min: 1, max: 1 }, VersionRange { min: 5, max: 6 }] {
             assert_eq!(ours.common(theirs).unwrap_err().code, RefusalCode::UnsupportedProtocol);
         }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use super::hello::VersionRange;
 use super::message::{Body, Data, MessageId};
 use super::refusal::{Refusal, RefusalCode};
 
@@ -133,6 +134,14 @@ pub enum AutoSet {
     Looked,
 }
 
+/// End in order, for a client that speaks a newer protocol only.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Retire {
+    /// What that client speaks.
+    pub protocol: VersionRange,
+}
+
 /// One dead letter.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -209,6 +218,8 @@ requests! {
     DeadPurge(DeadLetters) = "dead_purge";
     /// End the daemon after its calls are answered. For people.
     Stop(Nothing) = "stop";
+    /// End the daemon likewise, to make way for one that speaks a newer protocol.
+    Retire(Retire) = "retire";
 }
 
 fn bad_params(method: &str, error: &serde_json::Error) -> Refusal {

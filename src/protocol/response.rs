@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::hello::VersionRange;
 use super::message::{Mail, MessageId};
 use super::name::Name;
 use super::refusal::{Refusal, RefusalCode};
@@ -246,15 +247,35 @@ pub struct Status {
     pub backlog_messages: u64,
     pub backlog_bytes: u64,
     pub sessions: u64,
+    /// The programs at the other ends of these, by name and version.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub clients: Vec<ClientProgram>,
     pub limits_reached: Vec<LimitReached>,
     /// What the daemon knows of itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub daemon: Option<DaemonStatus>,
 }
 
+/// Connections from one version of one program.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClientProgram {
+    /// As it names itself: `ipcd/0.1.0`.
+    pub client: String,
+    pub sessions: u64,
+}
+
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DaemonStatus {
     pub version: String,
+    /// The versions of the wire that it speaks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub protocol: Option<VersionRange>,
+    /// The file that it was started from.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub program: String,
+    /// Another file is there by now, or none.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub program_replaced: bool,
     pub pid: u32,
     pub uptime_seconds: u64,
     /// Started by systemd or launchd, which keeps the socket.

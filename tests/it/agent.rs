@@ -78,7 +78,7 @@ impl World {
             .env_clear()
             .envs(self.environment())
             .envs(environment.iter().copied())
-            .env("IPCD", crate::world::program())
+            .env("IPCD", &self.program)
             .current_dir(self.folder(folder))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

@@ -28,4 +28,6 @@ mod socket;
 mod survivors;
 mod syncs;
 mod transcripts;
+#[cfg(debug_assertions)]
+mod upgrade;
 mod world;

@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -20,7 +21,10 @@ pub fn program() -> std::ffi::OsString {
 }
 
 pub struct World {
-    dir: tempfile::TempDir,
+    pub dir: Arc<tempfile::TempDir>,
+    pub program: PathBuf,
+    /// Beside what every command of a world gets.
+    pub variables: Vec<(String, String)>,
 }
 
 /// What a command printed and how it ended.
@@ -35,7 +39,8 @@ impl World {
     pub fn new() -> World {
         // Short: a socket's path has little room.
         let dir = tempfile::Builder::new().prefix("ipcd-").tempdir_in("/tmp").expect("a temporary folder");
-        World { dir }
+        let program = program().into();
+        World { dir: Arc::new(dir), program, variables: Vec::new() }
     }
 
     /// With a `config.toml`.
@@ -73,7 +78,7 @@ impl World {
 
     /// The program, in this world.
     pub fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(program());
+        let mut command = Command::new(&self.program);
         command.args(arguments).env_clear().envs(self.environment()).current_dir(self.home());
         command
     }
@@ -87,6 +92,7 @@ impl World {
             // Tests find a world's daemons by their environment, which an armoured one shows to root alone.
             pairs.push(("IPCD_DEBUGGABLE".to_owned(), "1".to_owned()));
         }
+        pairs.extend(self.variables.iter().cloned());
         pairs
     }
 
@@ -134,6 +140,9 @@ impl World {
 
 impl Drop for World {
     fn drop(&mut self) {
+        if Arc::strong_count(&self.dir) > 1 {
+            return;
+        }
         // A daemon that a client started belongs to nobody's children.
         if let Ok(note) = std::fs::read_to_string(self.state().join("ipcd.lock"))
             && let Some(Ok(pid)) = note.lines().next().map(str::parse::<i32>)

@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::*;
 use crate::client::connection::{Connection, Ended, Said};
+use crate::protocol::hello::{Hello, VersionRange};
 use crate::protocol::name::Name;
 use crate::protocol::request::Nothing;
 use crate::protocol::response::Done;
@@ -136,6 +137,58 @@ fn a_daemon_that_does_not_want_us_is_asked_once() {
     });
 }
 
+/// A daemon of protocol 0, older than any: it refuses, and says what it speaks to whoever speaks all.
+async fn old_daemon(listener: &Listener) -> Session {
+    let theirs = VersionRange { min: 0, max: 0 };
+    let mut session = Session::accept_silently(listener).await;
+    let (id, _) = session.call("hello").await;
+    session.write(&answer_line::<()>(&id, &Err(theirs.common(PROTOCOL).unwrap_err()))).await;
+    let mut session = Session::accept_silently(listener).await;
+    let (id, params) = session.call("hello").await;
+    let hello: Hello = serde_json::from_str(&params).unwrap();
+    assert_eq!(hello.protocol, VersionRange::ANY);
+    session.answer(&id, json!({"protocol": 0, "server": "ipcd/0.0.1", "line_bytes": 1})).await;
+    session
+}
+
+#[test]
+fn an_older_daemon_is_asked_to_make_way_once() {
+    let home = Home::new();
+    runs(async {
+        let listener = home.bind();
+        let link = Link::new(LinkConfig { launch: true, ..home.config(DEADLINE) });
+        let daemons = async {
+            let mut session = old_daemon(&listener).await;
+            let (_, params) = session.call("retire").await;
+            assert_eq!(params, format!(r#"{{"protocol":{}}}"#, serde_json::to_string(&PROTOCOL).unwrap()));
+            drop(session);
+            // Whoever starts daemons here starts the older one: to end it again would help nobody.
+            old_daemon(&listener).await
+        };
+        let (answer, _session) = tokio::join!(link.call(check(1)), daemons);
+        let refusal = answer.unwrap_err();
+        assert_eq!(refusal.code, RefusalCode::UnsupportedProtocol);
+        assert!(refusal.message.contains("ipcd/0.0.1 again"), "{refusal}");
+        assert!(refusal.hint.contains("two versions are installed"), "{refusal:?}");
+    });
+}
+
+#[test]
+fn a_call_goes_to_the_daemon_that_comes_after_an_older_one() {
+    let home = Home::new();
+    runs(async {
+        let listener = home.bind();
+        let link = Link::new(LinkConfig { launch: true, ..home.config(DEADLINE) });
+        let daemons = async {
+            old_daemon(&listener).await.call("retire").await;
+            let mut session = Session::accept(&listener).await;
+            let (id, _) = session.call("check").await;
+            session.answer(&id, json!(1)).await;
+        };
+        assert_eq!(tokio::join!(link.ask(check(1)), daemons).0, Ok(1));
+    });
+}
+
 #[test]
 fn a_call_that_ends_each_daemon_is_given_up() {
     let home = Home::new();
@@ -167,7 +220,7 @@ fn a_daemon_that_does_not_answer_hello_is_as_good_as_none() {
         let stream = transport::connect(&home.socket()).await.unwrap();
         let mut connection = Connection::open(stream, &hello(), Duration::from_millis(20) + DEADLINE);
         let _session = Session::accept(&listener).await;
-        assert!(matches!(connection.next().await, Ok(Said::Welcome)));
+        assert!(matches!(connection.next().await, Ok(Said::Welcome(_))));
         assert!(tokio::time::timeout(Duration::from_millis(40), connection.next()).await.is_err());
     });
 }

@@ -19,6 +19,7 @@ use crate::daemon::alarm::Alarm;
 use crate::daemon::archive::Archive;
 use crate::daemon::clock::Clock;
 use crate::daemon::engine::{Command, Engine, Running};
+use crate::daemon::program::Program;
 use crate::paths::{Account, Paths};
 use crate::protocol::peer::ProcessId;
 use crate::protocol::response::DaemonStatus;
@@ -154,6 +155,7 @@ impl Machine {
             alarm: Alarm { store: self.paths.store.clone() },
             clock: Clock::ByHand(self.now.clone()),
             is_alive: |process| ALIVE.with_borrow(|alive| alive.contains(&process.pid)),
+            program: Program::default(),
             facts: DaemonStatus::default(),
             commands: received,
             notices: unbounded_channel().0,
