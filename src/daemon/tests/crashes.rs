@@ -12,12 +12,12 @@ const STEPS: u64 = 40;
 /// Steps of the play in which each call of the disk fails once.
 const STEPS_OF_THE_LOOP: u64 = 6;
 
-fn from_env(name: &str) -> Option<u64> {
+pub fn from_env(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
 }
 
 #[expect(clippy::print_stdout, reason = "a figure, and how to play a failure again, is what it is run for")]
-fn say(line: &str) {
+pub fn say(line: &str) {
     println!("{line}");
 }
 

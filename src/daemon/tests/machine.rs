@@ -177,6 +177,11 @@ impl Machine {
         done.is_ok()
     }
 
+    /// The disk as a daemon that is killed now leaves it.
+    pub fn left(&self) -> Vec<u8> {
+        self.disk.live()
+    }
+
     /// The daemon ends in order. False: the disk failed meanwhile.
     pub fn stop(&mut self) -> bool {
         self.running.as_mut().expect("a daemon runs").stop().is_ok()

@@ -6,6 +6,7 @@
 
 mod book;
 mod crashes;
+mod damage;
 mod front_end;
 mod machine;
 mod play;

@@ -33,9 +33,15 @@ pub struct Play {
 
 impl Play {
     pub fn new(seed: u64) -> Play {
+        Play::with(seed, Rng(seed).below(4) == 0)
+    }
+
+    /// One whose store commits in this mode.
+    pub fn with(seed: u64, two_phase: bool) -> Play {
         let mut rng = Rng(seed);
+        rng.next();
         Play {
-            machine: Machine::new(rng.below(4) == 0),
+            machine: Machine::new(two_phase),
             book: Book::default(),
             ends: (0..FRONT_ENDS).map(FrontEnd::new).collect(),
             rng,
