@@ -18,6 +18,7 @@
 )]
 
 pub mod agents;
+pub mod audit;
 pub mod broker;
 pub mod cli;
 pub mod client;

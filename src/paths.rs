@@ -33,6 +33,8 @@ pub struct Paths {
     /// The last sequence number that was committed.
     pub head: PathBuf,
     pub history_dir: PathBuf,
+    /// Who did what to whom.
+    pub audit_dir: PathBuf,
     /// Private copies of messages too large to be shown whole.
     pub copies_dir: PathBuf,
     /// What a daemon that no service manager started has to say.
@@ -109,6 +111,7 @@ impl Paths {
             store: state_dir.join("ipcd.redb"),
             head: state_dir.join("head"),
             history_dir: state_dir.join("history"),
+            audit_dir: state_dir.join("audit"),
             copies_dir: state_dir.join("copies"),
             log: state_dir.join("daemon.log"),
             runtime_dir,

@@ -209,6 +209,8 @@ impl Broker {
             Request::Release(r) => self.release(session, &r),
             Request::Auto(r) => self.auto(session, &r),
             Request::Prompted(_) => self.prompted(session),
+            // Whoever drives the broker writes it down; it is enough here that somebody said it.
+            Request::Report(_) => self.speaker(session).map(|_| Response::Done(Done {})),
             Request::Status(_) => self.status(session),
             Request::DeadList(_) => self.dead_list(),
             Request::DeadShow(r) => self.dead_show(r.id),
@@ -305,6 +307,11 @@ impl Broker {
             self.quota.count(refusal.code);
         }
         self.step.effects.push(Effect::Reply { session, call, outcome, copies });
+    }
+
+    /// In whose name `session` speaks now, if in anybody's.
+    pub fn speaks_as(&self, session: SessionId) -> Option<Name> {
+        Some(self.presence.name(&self.state, self.speaker(session).ok()?))
     }
 
     fn speaker(&self, session: SessionId) -> Result<Speaker, Refusal> {

@@ -7,13 +7,13 @@ use anyhow::Context;
 use super::args::{Global, LogArgs};
 use super::exit::{ExitCode, Failure};
 use super::output::{Fence, Format, Output};
-use super::{letter, text};
+use super::{audit, letter, text};
 use crate::history::{Filter, HistoryRecord, Outcome, Records};
 use crate::paths::Paths;
 use crate::protocol::message::Mail;
 
 /// Between two looks for new records: the history is not worth waking up more often.
-const LOOK_AGAIN: Duration = Duration::from_millis(500);
+pub(super) const LOOK_AGAIN: Duration = Duration::from_millis(500);
 
 /// What a line shows of a message, in characters.
 const SHOWN_CHARS: usize = 120;
@@ -21,6 +21,9 @@ const SHOWN_CHARS: usize = 120;
 pub async fn log(global: &Global, args: LogArgs) -> Result<ExitCode, Failure> {
     let mut out = Output::stdout(if global.json { Format::Json } else { Format::People });
     let paths = Paths::from_env()?;
+    if args.audit {
+        return audit::log(&mut out, &paths.audit_dir, &args).await;
+    }
     let unreadable =
         || format!("cannot read the history in {}", text::line(&paths.history_dir.to_string_lossy()));
     let filter = Filter { search: args.search, ..Filter::default() };

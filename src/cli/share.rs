@@ -17,7 +17,8 @@ use super::text;
 use crate::config::Config;
 use crate::paths::Paths;
 use crate::protocol::message::{Body, Data};
-use crate::protocol::request::{Request, Send};
+use crate::protocol::request::{Report, ReportedAct, Request, Send, Verdict as Decided};
+use crate::protocol::response::Done;
 use crate::share::command::Command;
 use crate::share::file::OpenFile;
 use crate::share::{Here, Shared, Verdict, declined, unasked};
@@ -29,17 +30,36 @@ pub async fn share(caller: &mut Caller, verb: ShareVerb) -> Result<ExitCode, Fai
         ShareVerb::File { path, to, description } => {
             let file = OpenFile::open(&path, &here)?;
             let what = format!("the file {}", file.resolved().display());
-            permitted(file.verdict(&config.share_file, &here), &what)?;
-            let shared = file.read(&config.share_file, description.as_deref())?;
+            let told = Told {
+                act: ReportedAct::ShareFile,
+                subject: file.resolved().display().to_string(),
+                to: to.clone(),
+            };
+            let verdict = file.verdict(&config.share_file, &here);
+            let rule = verdict.rule().to_owned();
+            if let Err(failure) = permitted(verdict, &what) {
+                told.tell(caller, Decided::Refused, &rule).await;
+                return Err(failure);
+            }
+            let shared = file.read(&config.share_file, description.as_deref());
+            match &shared {
+                Ok(_) => told.tell(caller, Decided::Done, &rule).await,
+                Err(refusal) => told.tell(caller, Decided::Refused, refusal.code.word()).await,
+            }
+            let shared = shared?;
             let request = message(to, shared)?;
             Ok(caller.show(request, Outcomes::to_string).await?.exit_code())
         }
         ShareVerb::Command { to, argv, description } => {
             let command = Command::parse(&line(&argv)?)?;
-            permitted(
-                command.verdict(&config.share_command, &here),
-                &format!("`{}` and its output", argv.join(" ")),
-            )?;
+            let told =
+                Told { act: ReportedAct::ShareCommand, subject: command.argv().join(" "), to: to.clone() };
+            let verdict = command.verdict(&config.share_command, &here);
+            let rule = verdict.rule().to_owned();
+            let permit = permitted(verdict, &format!("`{}` and its output", argv.join(" ")));
+            let decided = if permit.is_ok() { Decided::Done } else { Decided::Refused };
+            told.tell(caller, decided, &rule).await;
+            permit?;
             let ran = command.run(&config.share_command, &here, description.as_deref()).await?;
             let end = End {
                 returncode: ran.exit.code,
@@ -50,6 +70,24 @@ pub async fn share(caller: &mut Caller, verb: ShareVerb) -> Result<ExitCode, Fai
             let (raw, outcomes) = caller.call::<Outcomes>(message(to, ran.shared)?).await?;
             caller.print(&end.beside(&raw)?, || format!("{end}\n{outcomes}"))?;
             Ok(outcomes.exit_code())
+        }
+    }
+}
+
+/// What the audit log is told of a share.
+struct Told {
+    act: ReportedAct,
+    subject: String,
+    to: String,
+}
+
+impl Told {
+    /// A log that hears nothing stops no share: the daemon may be an older one.
+    async fn tell(&self, caller: &Caller, verdict: Decided, rule: &str) {
+        let (subject, to, rule) = (self.subject.clone(), vec![self.to.clone()], rule.to_owned());
+        let report = Report { act: self.act, subject, to, verdict, rule };
+        if caller.call::<Done>(Request::Report(report)).await.is_err() {
+            tracing::debug!("the audit log was not told");
         }
     }
 }

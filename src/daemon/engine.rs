@@ -11,6 +11,7 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use super::alarm::Alarm;
 use super::archive::Archive;
+use super::clerk::Clerk;
 use super::clock::Clock;
 use super::program::Program;
 use super::trouble::Trouble;
@@ -82,6 +83,7 @@ pub struct Engine {
     pub broker: Broker,
     pub store: Box<dyn Store>,
     pub archive: Archive,
+    pub clerk: Clerk,
     pub clock: Clock,
     pub is_alive: IsAlive,
     pub alarm: Alarm,
@@ -190,6 +192,7 @@ impl Running {
         match command {
             Command::Open { session, hello, peer, outbox } => {
                 self.outboxes.insert(session, outbox);
+                self.engine.clerk.opened(session, &hello, &peer);
                 self.engine.broker.handle(now, Input::Opened { session, hello, peer });
             }
             Command::Input(input) => {
@@ -199,7 +202,9 @@ impl Running {
                 if let Input::Call { session, call, request } = &input
                     && let Some(refusal) = self.trouble.refuses(request, now.tick)
                 {
-                    self.answer(*session, call.clone(), &Err(refusal.clone()));
+                    let refusal = refusal.clone();
+                    self.write_down(*session, call, request);
+                    self.answer(*session, call.clone(), &Err(refusal));
                     return false;
                 }
                 if self.engine.broker.has_alarm()
@@ -213,11 +218,19 @@ impl Running {
                     let doubtful = self.engine.broker.doubtful(&input);
                     self.report_departed(doubtful);
                 }
+                if let Input::Call { session, call, request } = &input {
+                    self.write_down(*session, call, request);
+                }
                 self.engine.broker.handle(now, input);
             }
             Command::Stop => return true,
         }
         false
+    }
+
+    fn write_down(&mut self, session: SessionId, call: &CallId, request: &Request) {
+        let by = self.engine.broker.speaks_as(session);
+        self.engine.clerk.asked(session, call, request, by, self.engine.clock.now().wall);
     }
 
     /// The kernel's word: whose process is gone holds no name.
@@ -250,6 +263,7 @@ impl Running {
         self.release(step.effects);
         for session in self.closed.drain(..) {
             self.outboxes.remove(&session);
+            self.engine.clerk.closed(session);
         }
         Ok(())
     }
@@ -320,7 +334,7 @@ impl Running {
     }
 
     /// The batch is not durable: each of its calls is refused, and nothing else of it leaves.
-    fn refuse(&self, effects: Vec<Effect>, refusal: &Refusal) {
+    fn refuse(&mut self, effects: Vec<Effect>, refusal: &Refusal) {
         for effect in effects {
             if let Effect::Reply { session, call, .. } = effect {
                 self.answer(session, call, &Err(refusal.clone()));
@@ -328,7 +342,7 @@ impl Running {
         }
     }
 
-    fn answer(&self, session: SessionId, call: CallId, outcome: &Result<Response, Refusal>) {
+    fn answer(&mut self, session: SessionId, call: CallId, outcome: &Result<Response, Refusal>) {
         let mut line = wire::answer_line(&call, outcome);
         if line.len() > LINE_BYTES_MAX {
             // No answer has a reason to be so long; its reader could not even say whose it was.
@@ -336,7 +350,8 @@ impl Running {
             let refusal = Refusal::new(RefusalCode::TooLarge, message).hint("ask for less at one time");
             line = wire::answer_line::<Response>(&call, &Err(refusal));
         }
-        self.send(session, Outgoing::Answer(call, line));
+        self.send(session, Outgoing::Answer(call.clone(), line));
+        self.engine.clerk.answered(session, &call, outcome, self.engine.clock.now().wall);
     }
 
     fn send(&self, session: SessionId, outgoing: Outgoing) {

@@ -11,6 +11,7 @@
 
 mod alarm;
 mod archive;
+mod clerk;
 mod clock;
 mod engine;
 mod lobby;
@@ -33,6 +34,7 @@ use tokio_util::sync::CancellationToken;
 
 use alarm::Alarm;
 use archive::Archive;
+use clerk::Clerk;
 use clock::Clock;
 use engine::{Command, End, Engine, EngineHandle, Notice};
 use lobby::Lobby;
@@ -40,6 +42,7 @@ use ownership::{Claim, Ownership};
 use program::Program;
 use signals::Signals;
 
+use crate::audit::AuditLog;
 use crate::broker::{Broker, SessionId};
 use crate::config::{Commit, Config};
 use crate::paths::Paths;
@@ -61,8 +64,8 @@ const DRAIN_WITHIN: Duration = Duration::from_secs(5);
 /// Between two tries to accept when the system has no descriptor left: no spinning.
 const ACCEPT_RETRY: Duration = Duration::from_millis(50);
 
-/// Descriptors that are kept for what is no session: the store, its copies and its history, the lock, the
-/// socket, what is read of `/proc`, and connections that are refused.
+/// Descriptors that are kept for what is no session: the store, its copies, its history and the audit
+/// log, the lock, the socket, what is read of `/proc`, and connections that are refused.
 const DESCRIPTORS_KEPT: usize = 40;
 
 /// Connections that are being told that there is no room. Beyond so many they are closed untold: it is a
@@ -134,7 +137,9 @@ async fn start_and_serve(options: Options, gaps: &[armour::Gap]) -> anyhow::Resu
             return Ok(());
         }
     };
-    let parts = recover(&paths, &config, activated)?;
+    let audit = AuditLog::start(paths.audit_dir.clone()).context("starting the audit log")?;
+    let parts = recover(&paths, &config, activated, &audit)?;
+    let clock = parts.clock.clone();
     let listener = match inherited.socket {
         Some(socket) => transport::adopt(socket).map_err(refusal_of)?,
         None => ownership.bind().map_err(refusal_of)?,
@@ -161,9 +166,13 @@ async fn start_and_serve(options: Options, gaps: &[armour::Gap]) -> anyhow::Resu
         next_session: 0,
         strangers: 0,
         sent_away: 0,
+        audit: audit.clone(),
+        clock,
     };
     let end = service.serve().await;
-    thread.join().map_err(|_| anyhow::anyhow!("the engine panicked"))?;
+    let joined = thread.join();
+    audit.finish();
+    joined.map_err(|_| anyhow::anyhow!("the engine panicked"))?;
     end
 }
 
@@ -191,13 +200,14 @@ struct Parts {
     broker: Broker,
     store: Box<dyn Store>,
     archive: Archive,
+    clerk: Clerk,
     alarm: Alarm,
     clock: Clock,
     program: Program,
     facts: DaemonStatus,
 }
 
-fn recover(paths: &Paths, config: &Config, activated: bool) -> anyhow::Result<Parts> {
+fn recover(paths: &Paths, config: &Config, activated: bool, log: &AuditLog) -> anyhow::Result<Parts> {
     let clock = Clock::start();
     let options = StoreOptions {
         path: paths.store.clone(),
@@ -226,7 +236,8 @@ fn recover(paths: &Paths, config: &Config, activated: bool) -> anyhow::Result<Pa
         history: paths.history_dir.display().to_string(),
         ..DaemonStatus::default()
     };
-    Ok(Parts { broker, store, archive, alarm, clock, program, facts })
+    let clerk = Clerk::new(Some(log.clone()), config.audit.bodies);
+    Ok(Parts { broker, store, archive, clerk, alarm, clock, program, facts })
 }
 
 /// The store and what it says. A damaged one is kept aside, and what can be saved of it is in a new one;
@@ -279,12 +290,13 @@ type Started = (UnboundedReceiver<Notice>, EngineHandle, std::thread::JoinHandle
 fn start_engine(parts: Parts) -> anyhow::Result<Started> {
     let (commands, received) = std::sync::mpsc::channel();
     let (notify, notices) = unbounded_channel();
-    let Parts { broker, store, archive, alarm, clock, program, facts } = parts;
+    let Parts { broker, store, archive, clerk, alarm, clock, program, facts } = parts;
     let is_alive = |p: &ProcessId| process::is_alive(p.pid, p.start, &p.boot);
     let engine = Engine {
         broker,
         store,
         archive,
+        clerk,
         alarm,
         clock,
         is_alive,
@@ -317,6 +329,8 @@ struct Service {
     strangers: u64,
     /// Connections that said nothing and had to go.
     sent_away: u64,
+    audit: AuditLog,
+    clock: Clock,
 }
 
 impl Service {
@@ -373,6 +387,7 @@ impl Service {
             self.strangers += 1;
             if self.strangers.is_power_of_two() {
                 tracing::warn!(uid, times = self.strangers, "{reason}");
+                self.audit.add(clerk::turned_away(uid, self.strangers, self.clock.now().wall));
             }
             return;
         }

@@ -13,7 +13,7 @@ use super::params::{Args, to_data};
 use crate::protocol::message::Body;
 use crate::protocol::name::Name;
 use crate::protocol::refusal::Refusal;
-use crate::protocol::request::{Auto, AutoSet, Request, Send};
+use crate::protocol::request::{Auto, AutoSet, Report, ReportedAct, Request, Send, Verdict as Decided};
 use crate::share::command::Command;
 use crate::share::file::OpenFile;
 use crate::share::policy::{CommandPolicy, FilePolicy};
@@ -77,12 +77,23 @@ pub async fn file(call: &Call, mut args: Args) -> Result<Outcome, Refusal> {
         let shown = plain(&file.resolved().display().to_string());
         format!("Send the content of this file to {}?\n\n{shown}", envelope.shown())
     };
-    if let Some(asked) = permitted(call, verdict, question).await? {
-        return Ok(Outcome::Asked(asked));
-    }
+    let told = Told {
+        act: ReportedAct::ShareFile,
+        subject: file.resolved().display().to_string(),
+        to: envelope.to.clone(),
+    };
+    let rule = match permitted(call, &told, verdict, question).await? {
+        Permit::Given { rule } => rule,
+        Permit::Asked(asked) => return Ok(Outcome::Asked(asked)),
+    };
     let sharing = Arc::clone(&call.sharing);
     let description = envelope.description.clone();
-    let shared = blocking(call, move || file.read(&sharing.files, description.as_deref())).await?;
+    let shared = blocking(call, move || file.read(&sharing.files, description.as_deref())).await;
+    match &shared {
+        Ok(_) => told.tell(call, Decided::Done, &rule).await,
+        Err(refusal) => told.tell(call, Decided::Refused, refusal.code.word()).await,
+    }
+    let shared = shared?;
     Ok(Outcome::Done(send(call, envelope, shared).await?))
 }
 
@@ -99,8 +110,11 @@ pub async fn command(call: &Call, mut args: Args) -> Result<Outcome, Refusal> {
         let shown = words.iter().map(|word| format!("{word:?}")).collect::<Vec<_>>().join(" ");
         format!("Run this command in {folder} and send its output to {}?\n\n{shown}", envelope.shown())
     };
-    if let Some(asked) = permitted(call, verdict, question).await? {
-        return Ok(Outcome::Asked(asked));
+    let told =
+        Told { act: ReportedAct::ShareCommand, subject: command.argv().join(" "), to: envelope.to.clone() };
+    match permitted(call, &told, verdict, question).await? {
+        Permit::Given { rule } => told.tell(call, Decided::Done, &rule).await,
+        Permit::Asked(asked) => return Ok(Outcome::Asked(asked)),
     }
     let running = command.run(&call.sharing.commands, &call.sharing.here, envelope.description.as_deref());
     let ran = stoppable(call, running).await?;
@@ -116,25 +130,60 @@ pub async fn command(call: &Call, mut args: Args) -> Result<Outcome, Refusal> {
     Ok(Outcome::Done(answer))
 }
 
-/// `None`: go ahead.
+/// What the audit log is told of a share.
+struct Told {
+    act: ReportedAct,
+    subject: String,
+    to: Vec<String>,
+}
+
+impl Told {
+    /// A log that hears nothing stops no share: the daemon may be an older one.
+    async fn tell(&self, call: &Call, verdict: Decided, rule: &str) {
+        let (subject, to, rule) = (self.subject.clone(), self.to.clone(), rule.to_owned());
+        let report = Report { act: self.act, subject, to, verdict, rule };
+        let told: Result<Value, Refusal> = call.ask(Request::Report(report)).await;
+        if let Err(refusal) = told {
+            tracing::debug!(%refusal, "the audit log was not told");
+        }
+    }
+}
+
+enum Permit {
+    /// Go ahead.
+    Given {
+        rule: String,
+    },
+    Asked(InputRequiredResult),
+}
+
 async fn permitted(
     call: &Call,
+    told: &Told,
     verdict: Verdict,
     question: impl FnOnce() -> String,
-) -> Result<Option<InputRequiredResult>, Refusal> {
-    let (rule, must_ask) = match verdict {
-        Verdict::Allow { .. } => return Ok(None),
-        Verdict::Deny { refusal, .. } => return Err(refusal),
-        Verdict::AskIfAble { rule } => (rule, false),
-        Verdict::Ask { rule } => (rule, true),
+) -> Result<Permit, Refusal> {
+    let (rule, outcome) = match verdict {
+        Verdict::Allow { rule } => return Ok(Permit::Given { rule }),
+        Verdict::Deny { rule, refusal } => (rule, Err(refusal)),
+        Verdict::AskIfAble { rule } => {
+            let consent = call.consent(&question()).await?;
+            (rule, Ok((consent, false)))
+        }
+        Verdict::Ask { rule } => {
+            let consent = call.consent(&question()).await?;
+            (rule, Ok((consent, true)))
+        }
     };
-    match call.consent(&question()).await? {
-        Consent::Yes => Ok(None),
-        Consent::No => Err(declined(&rule)),
-        Consent::Unable if must_ask => Err(unasked(&rule)),
-        Consent::Unable => Ok(None),
-        Consent::Asked(asked) => Ok(Some(asked)),
-    }
+    let refusal = match outcome {
+        Ok((Consent::Asked(asked), _)) => return Ok(Permit::Asked(asked)),
+        Ok((Consent::Yes, _) | (Consent::Unable, false)) => return Ok(Permit::Given { rule }),
+        Ok((Consent::No, _)) => declined(&rule),
+        Ok((Consent::Unable, true)) => unasked(&rule),
+        Err(refusal) => refusal,
+    };
+    told.tell(call, Decided::Refused, &rule).await;
+    Err(refusal)
 }
 
 async fn send(call: &Call, envelope: Envelope, shared: Shared) -> Result<Value, Refusal> {

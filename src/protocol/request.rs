@@ -157,6 +157,45 @@ pub struct DeadLetters {
     pub ids: Option<Vec<MessageId>>,
 }
 
+/// What a front end decided by its policy, for the audit log. The daemon adds who it was.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Report {
+    pub act: ReportedAct,
+    /// The file, or the command.
+    pub subject: String,
+    /// Who was to get it.
+    #[serde(default)]
+    pub to: Recipients,
+    pub verdict: Verdict,
+    /// The rule of the policy that decided.
+    pub rule: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReportedAct {
+    ShareFile,
+    ShareCommand,
+}
+
+impl ReportedAct {
+    pub fn word(self) -> &'static str {
+        match self {
+            ReportedAct::ShareFile => "share_file",
+            ReportedAct::ShareCommand => "share_command",
+        }
+    }
+}
+
+/// What became of something that somebody wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    Done,
+    Refused,
+}
+
 /// A method without parameters.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -209,6 +248,8 @@ requests! {
     Auto(Auto) = "auto";
     /// A person said something to the agent above, whose conversation starts over. For prompt hooks.
     Prompted(Nothing) = "prompted";
+    /// Tell the audit log what a policy decided.
+    Report(Report) = "report";
     Status(Nothing) = "status";
     DeadList(Nothing) = "dead_list";
     DeadShow(DeadLetter) = "dead_show";

@@ -47,6 +47,18 @@ pub enum Verdict {
     Deny { rule: String, refusal: Refusal },
 }
 
+impl Verdict {
+    /// What says so.
+    pub fn rule(&self) -> &str {
+        match self {
+            Verdict::Allow { rule }
+            | Verdict::AskIfAble { rule }
+            | Verdict::Ask { rule }
+            | Verdict::Deny { rule, .. } => rule,
+        }
+    }
+}
+
 /// How it is known that the agent is on another host than this process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Remote {

@@ -14,6 +14,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("broker", &["protocol"]),
     ("store", &["broker", "protocol", "files"]),
     ("history", &["protocol", "files"]),
+    ("audit", &["protocol", "files"]),
     ("share", &["protocol"]),
     ("paths", &["protocol"]),
     ("config", &["broker", "protocol", "share"]),
@@ -23,6 +24,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     (
         "daemon",
         &[
+            "audit",
             "broker",
             "store",
             "history",
@@ -44,6 +46,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "client",
             "protocol",
             "history",
+            "audit",
             "install",
             "share",
             "config",

@@ -6,6 +6,7 @@
 mod activation;
 mod agent;
 mod armour;
+mod audit;
 mod bad_input;
 mod commands;
 mod daemon;

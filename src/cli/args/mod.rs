@@ -282,6 +282,9 @@ pub struct LogArgs {
     /// Only messages with these words in sender, recipient, summary or text
     #[arg(long, value_name = "WORDS")]
     pub search: Option<String>,
+    /// Who did what to whom, and what was refused by which rule, instead of the messages
+    #[arg(long, conflicts_with = "full")]
+    pub audit: bool,
     /// The whole of each message, not only its beginning
     #[arg(long)]
     pub full: bool,

@@ -17,6 +17,7 @@ use crate::broker::mutation::Mutation;
 use crate::broker::{Broker, Input, SessionId};
 use crate::daemon::alarm::Alarm;
 use crate::daemon::archive::Archive;
+use crate::daemon::clerk::Clerk;
 use crate::daemon::clock::Clock;
 use crate::daemon::engine::{Command, Engine, Running};
 use crate::daemon::program::Program;
@@ -152,6 +153,7 @@ impl Machine {
             store: Box::new(Witnessed { store: recovered.store, log: self.log.clone() }),
             // No history is kept: nothing here touches a real disk.
             archive: Archive::new(&self.paths, Duration::ZERO, Vec::new()),
+            clerk: Clerk::new(None, false),
             alarm: Alarm { store: self.paths.store.clone() },
             clock: Clock::ByHand(self.now.clone()),
             is_alive: |process| ALIVE.with_borrow(|alive| alive.contains(&process.pid)),
