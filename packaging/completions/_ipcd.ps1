@@ -44,6 +44,7 @@ Register-ArgumentCompleter -Native -CommandName 'ipcd' -ScriptBlock {
             [CompletionResult]::new('dead', 'dead', [CompletionResultType]::ParameterValue, 'Messages that nobody could read')
             [CompletionResult]::new('install', 'install', [CompletionResultType]::ParameterValue, 'Connect the clients that are here: adds ipcd and its hooks to their configuration')
             [CompletionResult]::new('uninstall', 'uninstall', [CompletionResultType]::ParameterValue, 'Take ipcd out of the clients'' configuration again')
+            [CompletionResult]::new('doctor', 'doctor', [CompletionResultType]::ParameterValue, 'Check everything from the binary to a message through each client''s configured command')
             [CompletionResult]::new('mcp', 'mcp', [CompletionResultType]::ParameterValue, 'Run the MCP server of one agent, on stdin and stdout')
             [CompletionResult]::new('hook', 'hook', [CompletionResultType]::ParameterValue, 'Tell an agent that mail waits; for its hooks')
             [CompletionResult]::new('daemon', 'daemon', [CompletionResultType]::ParameterValue, 'Run the daemon in the foreground')
@@ -317,6 +318,7 @@ Register-ArgumentCompleter -Native -CommandName 'ipcd' -ScriptBlock {
             [CompletionResult]::new('--search', '--search', [CompletionResultType]::ParameterName, 'Only messages with these words in sender, recipient, summary or text')
             [CompletionResult]::new('--limit', '--limit', [CompletionResultType]::ParameterName, 'The last so many messages')
             [CompletionResult]::new('--as', '--as', [CompletionResultType]::ParameterName, 'Which of several agents above this command is meant')
+            [CompletionResult]::new('--audit', '--audit', [CompletionResultType]::ParameterName, 'Who did what to whom, and what was refused by which rule, instead of the messages')
             [CompletionResult]::new('--full', '--full', [CompletionResultType]::ParameterName, 'The whole of each message, not only its beginning')
             [CompletionResult]::new('--follow', '--follow', [CompletionResultType]::ParameterName, 'Go on until interrupted, and print messages as they are read')
             [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print results as JSON, one value a line, and failures as {"error":{…}}')
@@ -418,6 +420,15 @@ Register-ArgumentCompleter -Native -CommandName 'ipcd' -ScriptBlock {
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             break
         }
+        'ipcd;doctor' {
+            [CompletionResult]::new('--client', '--client', [CompletionResultType]::ParameterName, 'Only these clients')
+            [CompletionResult]::new('--as', '--as', [CompletionResultType]::ParameterName, 'Which of several agents above this command is meant')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print results as JSON, one value a line, and failures as {"error":{…}}')
+            [CompletionResult]::new('--no-spawn', '--no-spawn', [CompletionResultType]::ParameterName, 'Do not start a daemon when there is none: exit with 3')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
         'ipcd;mcp' {
             [CompletionResult]::new('--name', '--name', [CompletionResultType]::ParameterName, 'Register under this name')
             [CompletionResult]::new('--tools', '--tools', [CompletionResultType]::ParameterName, 'Which tools to offer')
@@ -490,6 +501,7 @@ Register-ArgumentCompleter -Native -CommandName 'ipcd' -ScriptBlock {
             [CompletionResult]::new('dead', 'dead', [CompletionResultType]::ParameterValue, 'Messages that nobody could read')
             [CompletionResult]::new('install', 'install', [CompletionResultType]::ParameterValue, 'Connect the clients that are here: adds ipcd and its hooks to their configuration')
             [CompletionResult]::new('uninstall', 'uninstall', [CompletionResultType]::ParameterValue, 'Take ipcd out of the clients'' configuration again')
+            [CompletionResult]::new('doctor', 'doctor', [CompletionResultType]::ParameterValue, 'Check everything from the binary to a message through each client''s configured command')
             [CompletionResult]::new('mcp', 'mcp', [CompletionResultType]::ParameterValue, 'Run the MCP server of one agent, on stdin and stdout')
             [CompletionResult]::new('hook', 'hook', [CompletionResultType]::ParameterValue, 'Tell an agent that mail waits; for its hooks')
             [CompletionResult]::new('daemon', 'daemon', [CompletionResultType]::ParameterValue, 'Run the daemon in the foreground')
@@ -593,6 +605,9 @@ Register-ArgumentCompleter -Native -CommandName 'ipcd' -ScriptBlock {
             break
         }
         'ipcd;help;uninstall' {
+            break
+        }
+        'ipcd;help;doctor' {
             break
         }
         'ipcd;help;mcp' {

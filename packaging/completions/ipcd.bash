@@ -37,6 +37,9 @@ _ipcd() {
             ipcd,demo)
                 cmd="ipcd__subcmd__demo"
                 ;;
+            ipcd,doctor)
+                cmd="ipcd__subcmd__doctor"
+                ;;
             ipcd,help)
                 cmd="ipcd__subcmd__help"
                 ;;
@@ -159,6 +162,9 @@ _ipcd() {
                 ;;
             ipcd__subcmd__help,demo)
                 cmd="ipcd__subcmd__help__subcmd__demo"
+                ;;
+            ipcd__subcmd__help,doctor)
+                cmd="ipcd__subcmd__help__subcmd__doctor"
                 ;;
             ipcd__subcmd__help,help)
                 cmd="ipcd__subcmd__help__subcmd__help"
@@ -305,7 +311,7 @@ _ipcd() {
 
     case "${cmd}" in
         ipcd)
-            opts="-h -V --json --as --no-spawn --help --version send check wait broadcast share policy list status register rename release auto log dead install uninstall mcp hook daemon stop demo completions help"
+            opts="-h -V --json --as --no-spawn --help --version send check wait broadcast share policy list status register rename release auto log dead install uninstall doctor mcp hook daemon stop demo completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -752,8 +758,30 @@ _ipcd() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        ipcd__subcmd__doctor)
+            opts="-h --client --json --as --no-spawn --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --client)
+                    COMPREPLY=($(compgen -W "claude claude-desktop codex gemini copilot cursor vscode windsurf zed opencode" -- "${cur}"))
+                    return 0
+                    ;;
+                --as)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         ipcd__subcmd__help)
-            opts="send check wait broadcast share policy list status register rename release auto log dead install uninstall mcp hook daemon stop demo completions help"
+            opts="send check wait broadcast share policy list status register rename release auto log dead install uninstall doctor mcp hook daemon stop demo completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -949,6 +977,20 @@ _ipcd() {
             return 0
             ;;
         ipcd__subcmd__help__subcmd__demo)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ipcd__subcmd__help__subcmd__doctor)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -1323,7 +1365,7 @@ _ipcd() {
             return 0
             ;;
         ipcd__subcmd__log)
-            opts="-h --search --full --follow --limit --json --as --no-spawn --help"
+            opts="-h --search --audit --full --follow --limit --json --as --no-spawn --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

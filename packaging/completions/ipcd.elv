@@ -41,6 +41,7 @@ set edit:completion:arg-completer[ipcd] = {|@words|
             cand dead 'Messages that nobody could read'
             cand install 'Connect the clients that are here: adds ipcd and its hooks to their configuration'
             cand uninstall 'Take ipcd out of the clients'' configuration again'
+            cand doctor 'Check everything from the binary to a message through each client''s configured command'
             cand mcp 'Run the MCP server of one agent, on stdin and stdout'
             cand hook 'Tell an agent that mail waits; for its hooks'
             cand daemon 'Run the daemon in the foreground'
@@ -275,6 +276,7 @@ set edit:completion:arg-completer[ipcd] = {|@words|
             cand --search 'Only messages with these words in sender, recipient, summary or text'
             cand --limit 'The last so many messages'
             cand --as 'Which of several agents above this command is meant'
+            cand --audit 'Who did what to whom, and what was refused by which rule, instead of the messages'
             cand --full 'The whole of each message, not only its beginning'
             cand --follow 'Go on until interrupted, and print messages as they are read'
             cand --json 'Print results as JSON, one value a line, and failures as {"error":{…}}'
@@ -362,6 +364,14 @@ set edit:completion:arg-completer[ipcd] = {|@words|
             cand -h 'Print help'
             cand --help 'Print help'
         }
+        &'ipcd;doctor'= {
+            cand --client 'Only these clients'
+            cand --as 'Which of several agents above this command is meant'
+            cand --json 'Print results as JSON, one value a line, and failures as {"error":{…}}'
+            cand --no-spawn 'Do not start a daemon when there is none: exit with 3'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
         &'ipcd;mcp'= {
             cand --name 'Register under this name'
             cand --tools 'Which tools to offer'
@@ -428,6 +438,7 @@ set edit:completion:arg-completer[ipcd] = {|@words|
             cand dead 'Messages that nobody could read'
             cand install 'Connect the clients that are here: adds ipcd and its hooks to their configuration'
             cand uninstall 'Take ipcd out of the clients'' configuration again'
+            cand doctor 'Check everything from the binary to a message through each client''s configured command'
             cand mcp 'Run the MCP server of one agent, on stdin and stdout'
             cand hook 'Tell an agent that mail waits; for its hooks'
             cand daemon 'Run the daemon in the foreground'
@@ -503,6 +514,8 @@ set edit:completion:arg-completer[ipcd] = {|@words|
         &'ipcd;help;install'= {
         }
         &'ipcd;help;uninstall'= {
+        }
+        &'ipcd;help;doctor'= {
         }
         &'ipcd;help;mcp'= {
         }
