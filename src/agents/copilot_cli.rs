@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde_json::json;
 
 use super::hook::{self, Codec, Moment};
-use super::setup::{Command, Edit, HOOK_SECONDS, Part, Places, Setup, json_file};
+use super::setup::{Command, Edit, HOOK_SECONDS, Part, Places, Setup, json_file, script_file};
 use super::{Facts, Program};
 
 pub(super) const FACTS: Facts = Facts {
@@ -26,9 +26,17 @@ fn say(moment: Moment, words: &str) -> Option<String> {
 
 // Its configuration.
 
-const SETUP: Setup = Setup { programs: &["copilot"], sign: folder, parts, note: "" };
+const SETUP: Setup = Setup {
+    programs: &["copilot"],
+    sign: folder,
+    parts,
+    note: "Copilot CLI loads extensions, by which mail wakes it, only after it was started once with --experimental",
+};
 
 const EVENTS: [&str; 4] = ["sessionStart", "userPromptSubmitted", "postToolUse", "agentStop"];
+
+/// It makes a prompt of each line that `ipcd hook watch` writes.
+const EXTENSION: &str = include_str!("../../contrib/copilot-cli/extension.mjs");
 
 fn folder(places: &Places) -> PathBuf {
     places.or_home("COPILOT_HOME", ".copilot")
@@ -49,5 +57,11 @@ fn parts(places: &Places, command: &Command) -> Vec<Part> {
     };
     let mut edits = vec![Edit::Key { key: "version", value: json!(1) }];
     edits.extend(EVENTS.map(hook));
-    vec![json_file(servers, vec![Edit::Server { table: "mcpServers", value }]), json_file(hooks, edits)]
+    let mut parts =
+        vec![json_file(servers, vec![Edit::Server { table: "mcpServers", value }]), json_file(hooks, edits)];
+    if places.project.is_none() {
+        let extension = folder(places).join("extensions/ipcd/extension.mjs");
+        parts.push(script_file(extension, EXTENSION, command));
+    }
+    parts
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde_json::json;
 
 use super::Facts;
-use super::setup::{Command, Edit, Part, Places, Setup, json_file};
+use super::setup::{Command, Edit, Part, Places, Setup, json_file, script_file};
 
 pub(super) const FACTS: Facts = Facts {
     word: "opencode",
@@ -20,6 +20,9 @@ pub(super) const FACTS: Facts = Facts {
 
 const SETUP: Setup = Setup { programs: &["opencode"], sign: folder, parts, note: "" };
 
+/// It makes a prompt of each line that `ipcd hook watch` writes.
+const PLUGIN: &str = include_str!("../../contrib/opencode/ipcd.js");
+
 fn folder(places: &Places) -> PathBuf {
     places.xdg_config().join("opencode")
 }
@@ -30,5 +33,10 @@ fn parts(places: &Places, command: &Command) -> Vec<Part> {
     let file = if (places.exists)(&with_comments) { with_comments } else { folder.join("opencode.json") };
     let argv: Vec<String> = std::iter::once(command.program.clone()).chain(command.arguments()).collect();
     let value = json!({"type": "local", "command": argv, "enabled": true, "environment": {}});
-    vec![json_file(file, vec![Edit::Server { table: "mcp", value }])]
+    // A project has its plugins one folder further down than its configuration.
+    let plugins = folder.join(if places.project.is_some() { ".opencode/plugins" } else { "plugins" });
+    vec![
+        json_file(file, vec![Edit::Server { table: "mcp", value }]),
+        script_file(plugins.join("ipcd.js"), PLUGIN, command),
+    ]
 }

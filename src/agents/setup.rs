@@ -83,6 +83,8 @@ pub enum Syntax {
     /// With comments and trailing commas, where the client allows them.
     Json,
     Toml,
+    /// A program of the client's own language, which is ours as a whole.
+    Script,
 }
 
 /// One thing that a file shall hold.
@@ -94,6 +96,8 @@ pub enum Edit {
     Hook { event: &'static str, value: Value },
     /// A key at the top, unless it is there with any value.
     Key { key: &'static str, value: Value },
+    /// The whole file.
+    Whole { text: String },
 }
 
 /// How one client is set up.
@@ -111,6 +115,12 @@ pub(super) struct Setup {
 /// A file of JSON.
 pub(super) fn json_file(file: PathBuf, edits: Vec<Edit>) -> Part {
     Part { file, syntax: Syntax::Json, edits }
+}
+
+/// An extension of ours, `script`, that runs `ipcd`: the program is told where that is.
+pub(super) fn script_file(file: PathBuf, script: &str, command: &Command) -> Part {
+    let text = script.replacen(r#"spawn("ipcd""#, &format!("spawn({}", json!(command.program)), 1);
+    Part { file, syntax: Syntax::Script, edits: vec![Edit::Whole { text }] }
 }
 
 /// Hooks of the form that Claude Code began: a group with one command. `time` is in the client's unit.

@@ -30,7 +30,7 @@ pub fn add(text: &str, edits: &[Edit]) -> Result<String, Refusal> {
             Edit::Key { key, value } if document.top.get(key).is_none() => {
                 document.top.append(key, input(value));
             }
-            Edit::Key { .. } => {}
+            Edit::Key { .. } | Edit::Whole { .. } => {}
         }
     }
     Ok(document.text())

@@ -9,6 +9,7 @@ mod json;
 mod ours;
 mod place;
 mod receipt;
+mod script;
 #[cfg(test)]
 mod tests;
 mod toml;
@@ -90,6 +91,7 @@ pub fn plan(programs: &[Program], places: &Places, command: &Command) -> Plans {
             let after = match syntax {
                 Syntax::Json => json::add(text, &edits)?,
                 Syntax::Toml => toml::add(text, &edits)?,
+                Syntax::Script => script::put(text, &edits)?,
             };
             Ok((before, Some(after)))
         });
@@ -135,9 +137,13 @@ fn removal(program: Program, file: PathBuf, edits: &[Edit], receipt: &Receipt) -
             return Ok((Some(text), backup, true));
         }
         let before = if created { Some("") } else { backup.as_deref() };
-        let is_toml = file.extension().is_some_and(|extension| extension == "toml");
-        let after = if is_toml { toml::remove(&text, edits)? } else { json::remove(&text, edits, before)? };
-        let empty = created && matches!(after.trim(), "" | "{}");
+        let after = match file.extension().and_then(|extension| extension.to_str()) {
+            Some("toml") => toml::remove(&text, edits)?,
+            Some("js" | "mjs") => script::remove(&text),
+            _ => json::remove(&text, edits, before)?,
+        };
+        let ours = created || script::is_ours(&text);
+        let empty = ours && matches!(after.trim(), "" | "{}");
         Ok((Some(text), (!empty).then_some(after), false))
     })();
     match planned {
@@ -243,6 +249,7 @@ fn entry(part: &Part) -> Result<Entry, Refusal> {
             server = match part.syntax {
                 Syntax::Json => json::server(&text, table)?,
                 Syntax::Toml => toml::server(&text, table)?,
+                Syntax::Script => None,
             };
         }
     }

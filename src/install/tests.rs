@@ -178,6 +178,7 @@ fn the_files_in_contrib_are_what_is_written() {
                 let (kind, text) = match part.syntax {
                     Syntax::Json => ("json", json::add("", &edits).unwrap()),
                     Syntax::Toml => ("toml", toml::add("", &edits).unwrap()),
+                    Syntax::Script => continue,
                 };
                 let file = contrib.join(folder).join(format!("{name}.{kind}"));
                 if std::env::var_os("IPCD_UPDATE_CONTRIB").is_some() {
@@ -190,4 +191,26 @@ fn the_files_in_contrib_are_what_is_written() {
         }
     }
     assert!(stale.is_empty(), "IPCD_UPDATE_CONTRIB=1 cargo test --lib contrib writes them anew: {stale:?}");
+}
+
+#[test]
+fn an_extension_knows_where_the_program_is_and_goes_whole() {
+    let exists = |_: &Path| false;
+    let (home, config) = (Path::new("/h"), Path::new("/h/.config"));
+    let places = Places { home, config, project: None, var: &|_| None, exists: &exists };
+    let command = Command { program: "/a \"b\"/ipcd".to_owned(), tools: None };
+    let mut found = 0;
+    for program in Program::ALL {
+        for part in program.parts(&places, &command).iter().filter(|part| part.syntax == Syntax::Script) {
+            let text = script::put("", &part.edits).unwrap();
+            assert!(text.contains(r#"spawn("/a \"b\"/ipcd", ["hook", "watch""#), "{text}");
+            assert!(script::is_ours(&text) && script::remove(&text).is_empty());
+            assert_eq!(script::put(&text, &part.edits).unwrap(), text);
+            let foreign = "export const Mine = 1;\n";
+            assert!(script::put(foreign, &part.edits).is_err());
+            assert_eq!(script::remove(foreign), foreign);
+            found += 1;
+        }
+    }
+    assert_eq!(found, 2);
 }

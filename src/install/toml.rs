@@ -14,7 +14,7 @@ use crate::protocol::refusal::{Refusal, RefusalCode};
 pub fn add(text: &str, edits: &[Edit]) -> Result<String, Refusal> {
     edits.iter().try_fold(text.to_owned(), |text, edit| match edit {
         Edit::Server { table, value } => add_server(&text, table, value),
-        Edit::Hook { .. } | Edit::Key { .. } => Ok(text),
+        Edit::Hook { .. } | Edit::Key { .. } | Edit::Whole { .. } => Ok(text),
     })
 }
 

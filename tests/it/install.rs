@@ -56,7 +56,7 @@ fn every_client_is_connected_and_all_of_it_is_undone() {
     let done = run(&world, &["install", "--client", CLIENTS, "--json"]);
     assert_eq!(done.code, 0, "{done:?}");
     let rows = lines(&done);
-    assert_eq!(rows.len(), 14, "{done:?}");
+    assert_eq!(rows.len(), 16, "{done:?}");
     assert!(rows.iter().all(|row| row["change"] == "created" || row["change"] == "changed"), "{done:?}");
     let claude = fs::read_to_string(world.home().join(".claude.json")).expect("it is there");
     assert!(

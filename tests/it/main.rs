@@ -23,6 +23,7 @@ mod layering;
 mod leaks;
 mod machine;
 mod once;
+mod packages;
 mod parity;
 mod patience;
 mod planted;
@@ -31,6 +32,5 @@ mod socket;
 mod survivors;
 mod syncs;
 mod transcripts;
-#[cfg(debug_assertions)]
 mod upgrade;
 mod world;
