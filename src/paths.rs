@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use directories::BaseDirs;
 
 use crate::protocol::refusal::{Refusal, RefusalCode};
+use crate::transport;
 
 /// Longest path of a socket, in bytes: `sun_path` without its final NUL, on Linux and elsewhere.
 #[cfg(unix)]
@@ -57,10 +58,16 @@ pub struct Account {
 }
 
 /// Where state and configuration stand below a home that only the password database knows.
-const STATE_BELOW_HOME: &str =
-    if cfg!(target_os = "macos") { "Library/Application Support" } else { ".local/state" };
-const CONFIG_BELOW_HOME: &str =
-    if cfg!(target_os = "macos") { "Library/Application Support" } else { ".config" };
+const STATE_BELOW_HOME: &str = match () {
+    () if cfg!(windows) => "AppData/Local",
+    () if cfg!(target_os = "macos") => "Library/Application Support",
+    () => ".local/state",
+};
+const CONFIG_BELOW_HOME: &str = match () {
+    () if cfg!(windows) => "AppData/Roaming",
+    () if cfg!(target_os = "macos") => "Library/Application Support",
+    () => ".config",
+};
 
 impl Paths {
     /// The places for this process.
@@ -82,7 +89,7 @@ impl Paths {
             })?;
             let (runtime, state) = (home.join("run"), home.join("state"));
             let config_file = home.join("config.toml");
-            return Paths { home: Some(home), ..Paths::below(runtime, state, config_file) }.fits();
+            return Paths::below(Some(home), runtime, state, config_file).fits();
         }
         let platform = |known: &Option<PathBuf>, below: &str| {
             let known = known.clone().filter(|dir| dir.is_absolute());
@@ -99,13 +106,13 @@ impl Paths {
             // Fixed, and not below XDG_STATE_HOME: a scrubbed environment must lead to the same socket.
             .or_else(|| account.home.as_ref().map(|home| home.join(STATE_BELOW_HOME).join("ipcd/run")))
             .unwrap_or_else(|| state.join("run"));
-        Paths::below(runtime, state, config_dir.join("config.toml")).fits()
+        Paths::below(None, runtime, state, config_dir.join("config.toml")).fits()
     }
 
-    fn below(runtime_dir: PathBuf, state_dir: PathBuf, config_file: PathBuf) -> Paths {
+    fn below(home: Option<PathBuf>, runtime_dir: PathBuf, state_dir: PathBuf, config_file: PathBuf) -> Paths {
         Paths {
-            home: None,
-            socket: runtime_dir.join("ipcd.sock"),
+            socket: transport::address(&runtime_dir, home.as_deref()),
+            home,
             spawn_lock: runtime_dir.join("spawn.lock"),
             lock: state_dir.join("ipcd.lock"),
             store: state_dir.join("ipcd.redb"),

@@ -157,19 +157,16 @@ impl Starter {
     fn spawn(&self) -> std::io::Result<Child> {
         let kept = std::env::vars_os().filter(|(name, _)| {
             name.to_str().is_some_and(|name| {
-                ENVIRONMENT.contains(&name)
+                // Windows knows no case, and writes `SystemRoot`.
+                let name = if cfg!(windows) { name.to_ascii_uppercase() } else { name.to_owned() };
+                ENVIRONMENT.contains(&name.as_str())
                     || ENVIRONMENT_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
             })
         });
-        Command::new(&self.program)
-            .args(&self.arguments)
-            .env_clear()
-            .envs(kept)
-            .current_dir("/")
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
+        let mut command = Command::new(&self.program);
+        command.args(&self.arguments).env_clear().envs(kept);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+        transport::spawn_detached(&mut command)
     }
 }
 

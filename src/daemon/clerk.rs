@@ -130,12 +130,8 @@ impl Clerk {
 }
 
 /// Who was turned away at the door, by its user.
-pub fn turned_away(uid: u32, times: u64, at: Timestamp) -> AuditRecord {
-    let record = AuditRecord {
-        uid: Some(uid),
-        times: Some(times),
-        ..AuditRecord::new(at, "connect", Verdict::Refused)
-    };
+pub fn turned_away(uid: Option<u32>, times: u64, at: Timestamp) -> AuditRecord {
+    let record = AuditRecord { uid, times: Some(times), ..AuditRecord::new(at, "connect", Verdict::Refused) };
     refused(record, RefusalCode::ForeignUser)
 }
 

@@ -19,7 +19,6 @@ mod owed;
 mod ownership;
 mod program;
 mod session;
-mod signals;
 #[cfg(all(test, unix))]
 mod tests;
 mod trouble;
@@ -40,7 +39,6 @@ use engine::{Command, End, Engine, EngineHandle, Notice};
 use lobby::Lobby;
 use ownership::{Claim, Ownership};
 use program::Program;
-use signals::Signals;
 
 use crate::audit::AuditLog;
 use crate::broker::{Broker, SessionId};
@@ -55,7 +53,8 @@ use crate::protocol::wire;
 use crate::release;
 use crate::store::{self, Recovered, RedbStore, Store, StoreError, StoreOptions};
 use crate::transport::activation::{IDLE_EXIT_MIN, Inherited, Notifier};
-use crate::transport::{self, Authority, Listener, Stream, armour, directory, process};
+use crate::transport::signals::Signals;
+use crate::transport::{self, Authority, Listener, Stream, User, armour, directory, process};
 
 /// After the last session ended, a daemon that was told to stop waits so long for its answers to be
 /// written.
@@ -344,7 +343,7 @@ impl Service {
             tokio::select! {
                 accepted = self.listener.accept() => match accepted {
                     Ok((stream, credentials)) => {
-                        self.admit(stream, credentials.uid);
+                        self.admit(stream, &credentials.user);
                         // In a flood of connections those that are to go must come to it.
                         tokio::task::yield_now().await;
                         while self.sessions.try_join_next().is_some() {
@@ -373,7 +372,7 @@ impl Service {
                     match self.ownership.leave_if_nobody_waits(&self.listener).await {
                         None => return self.stop("idle").await,
                         // Somebody came at the last moment.
-                        Some((stream, credentials)) => self.admit(stream, credentials.uid),
+                        Some((stream, credentials)) => self.admit(stream, &credentials.user),
                     }
                     idle_since = Instant::now();
                 }
@@ -381,13 +380,14 @@ impl Service {
         }
     }
 
-    fn admit(&mut self, stream: Stream, uid: u32) {
-        if let Err(reason) = Authority::of(transport::own_uid()).admit(uid) {
+    fn admit(&mut self, stream: Stream, peer: &User) {
+        if let Err(reason) = Authority::of(transport::own_user()).admit(peer) {
             // Not a byte is read or written. Logged ever more rarely: it may be a flood.
             self.strangers += 1;
             if self.strangers.is_power_of_two() {
-                tracing::warn!(uid, times = self.strangers, "{reason}");
-                self.audit.add(clerk::turned_away(uid, self.strangers, self.clock.now().wall));
+                tracing::warn!(%peer, times = self.strangers, "{reason}");
+                let at = self.clock.now().wall;
+                self.audit.add(clerk::turned_away(peer.number(), self.strangers, at));
             }
             return;
         }

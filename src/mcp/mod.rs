@@ -130,26 +130,13 @@ where
 
 /// A client that died may have left the other end of our stdin to a process that lives on.
 async fn end_without_client(ended: CancellationToken) {
-    crate::transport::reader_of_stdout_gone().await;
+    transport::reader_of_stdout_gone().await;
     ended.cancel();
 }
 
 /// A polite end is better than being killed: mail that was handed out goes back as unread.
 async fn end_on_signal(ended: CancellationToken) {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        let signals = [SignalKind::terminate(), SignalKind::interrupt(), SignalKind::hangup()];
-        let [Ok(mut terminate), Ok(mut interrupt), Ok(mut hangup)] = signals.map(signal) else { return };
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-            _ = hangup.recv() => {}
-        }
-    }
-    #[cfg(not(unix))]
-    if tokio::signal::ctrl_c().await.is_err() {
-        return;
-    }
+    let Ok(mut signals) = transport::signals::Signals::listen() else { return };
+    signals.next().await;
     ended.cancel();
 }

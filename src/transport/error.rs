@@ -3,6 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::{User, platform};
+
 /// A failure to reach, hold or trust something of the system. The text names the thing; [`hint`] says
 /// what to do.
 ///
@@ -20,8 +22,8 @@ pub enum TransportError {
     PathTooLong { path: PathBuf, max: usize },
 
     /// Somebody else listens where our daemon should.
-    #[error("user {uid} listens at `{}`, not you", path.display())]
-    ForeignServer { path: PathBuf, uid: u32 },
+    #[error("{user} listens at `{}`, not you", path.display())]
+    ForeignServer { path: PathBuf, user: User },
 
     /// A service manager handed over something else than our one socket.
     #[error("{0}")]
@@ -43,12 +45,7 @@ impl TransportError {
             TransportError::Io { .. } => String::new(),
             TransportError::Unsafe { cure, .. } => cure.clone(),
             TransportError::PathTooLong { .. } => "set IPCD_HOME to a shorter path".to_owned(),
-            TransportError::ForeignServer { uid, .. } if super::own_uid() == 0 => {
-                format!("run the command as that user, for example with `sudo -u '#{uid}'`")
-            }
-            TransportError::ForeignServer { .. } => {
-                "set IPCD_HOME or XDG_RUNTIME_DIR to a directory of your own".to_owned()
-            }
+            TransportError::ForeignServer { user, .. } => platform::foreign_server_hint(user),
             TransportError::Inherited(_) => {
                 "the socket unit must have one ListenStream= and FileDescriptorName=ipcd".to_owned()
             }

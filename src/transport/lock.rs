@@ -4,17 +4,15 @@
 //! itself is never removed and says nothing about who is alive. Its note is for people and for error
 //! messages.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, Read, Seek, Write};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::fs::File;
+use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use nix::libc;
 use tokio::time::Instant;
 
-use super::{TransportError, own_uid};
+use super::TransportError;
+use super::platform::lockfile::{bytes_of, is_at, open, path_of, reading, try_lock};
 
 /// Between two tries for a lock that somebody holds: short beside the start of a daemon.
 const RETRY: Duration = Duration::from_millis(10);
@@ -41,10 +39,8 @@ impl FileLock {
     pub fn try_acquire(path: &Path) -> Result<Option<FileLock>, TransportError> {
         loop {
             let file = open(path)?;
-            match file.try_lock() {
-                Ok(()) => {}
-                Err(TryLockError::WouldBlock) => return Ok(None),
-                Err(TryLockError::Error(e)) => return Err(TransportError::io("lock", path, e)),
+            if !try_lock(&file).map_err(|e| TransportError::io("lock", path, e))? {
+                return Ok(None);
             }
             // A file that was removed meanwhile locks nobody out.
             if is_at(&file, path) {
@@ -69,7 +65,7 @@ impl FileLock {
     /// Says who holds the lock.
     pub fn write_note(&mut self, note: &Note) -> Result<(), TransportError> {
         let mut text = format!("{}\n", note.pid).into_bytes();
-        text.extend_from_slice(note.socket.as_os_str().as_bytes());
+        text.append(&mut bytes_of(&note.socket));
         text.push(b'\n');
         let file = &mut self.file;
         let written = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| file.write_all(&text));
@@ -79,48 +75,19 @@ impl FileLock {
 
 /// What the holder of the lock at `path`, or its last holder, said of itself.
 pub fn read_note(path: &Path) -> Option<Note> {
-    let file =
-        OpenOptions::new().read(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(path).ok()?;
+    let file = reading().open(path).ok()?;
     let mut text = Vec::new();
     file.take(NOTE_BYTES_MAX).read_to_end(&mut text).ok()?;
     let text = text.strip_suffix(b"\n")?;
     let end = text.iter().position(|b| *b == b'\n')?;
     let pid = std::str::from_utf8(&text[..end]).ok()?.parse().ok()?;
-    Some(Note { pid, socket: PathBuf::from(std::ffi::OsString::from_vec(text[end + 1..].to_vec())) })
-}
-
-fn open(path: &Path) -> Result<File, TransportError> {
-    let error = |e| TransportError::io("open the lock", path, e);
-    let file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
-        .open(path)
-        .map_err(error)?;
-    let found = file.metadata().map_err(error)?;
-    if !found.is_file() || found.uid() != own_uid() {
-        return Err(TransportError::Unsafe {
-            path: path.to_owned(),
-            problem: "is where a lock belongs, and is not a file of yours".to_owned(),
-            cure: format!("look what it is, then move `{}` away", path.display()),
-        });
-    }
-    if found.mode() & 0o777 != 0o600 {
-        file.set_permissions(fs::Permissions::from_mode(0o600)).map_err(error)?;
-    }
-    Ok(file)
-}
-
-fn is_at(file: &File, path: &Path) -> bool {
-    let identity = |found: io::Result<fs::Metadata>| found.ok().map(|found| (found.dev(), found.ino()));
-    identity(file.metadata()) == identity(fs::symlink_metadata(path))
+    Some(Note { pid, socket: path_of(text[end + 1..].to_vec()) })
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[tokio::test]
@@ -136,7 +103,11 @@ mod tests {
         });
         drop(held);
         assert!(next.await.unwrap().unwrap().is_some());
-        assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::MetadataExt;
+            assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
+        }
     }
 
     #[test]
@@ -165,6 +136,7 @@ mod tests {
         assert!(!is_at(&old, &path));
     }
 
+    #[cfg(unix)]
     #[test]
     fn only_a_file_of_ours_is_a_lock() {
         let home = tempfile::tempdir().unwrap();

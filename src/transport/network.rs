@@ -18,6 +18,10 @@ const KINDS: [(u32, &str); 8] = [
 
 /// The kind of network file system that `path` is on; `None` for a local one, and where nobody can tell.
 pub fn network_file_system(path: &Path) -> Option<&'static str> {
+    #[cfg(windows)]
+    if super::platform::network_drive(path) {
+        return Some("a drive of another machine");
+    }
     number(path).and_then(kind)
 }
 

@@ -50,6 +50,12 @@ mod macos;
 #[cfg(target_os = "macos")]
 pub use macos::{is_alive, of, of_peer};
 
+#[cfg(windows)]
+#[path = "windows/process.rs"]
+mod windows;
+#[cfg(windows)]
+pub use windows::{is_alive, of, of_peer};
+
 #[cfg(all(test, not(target_os = "macos")))]
 #[path = "macos/arguments.rs"]
 mod arguments_of_macos;

@@ -21,8 +21,8 @@ async fn both_sides_know_each_other_and_bytes_arrive() {
     assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
     let mut client = connect(&path).await.unwrap();
     let (server, peer) = listener.accept().await.unwrap();
-    assert_eq!(peer.uid, own_uid());
-    assert_eq!(Authority::of(own_uid()).admit(peer.uid), Ok(()));
+    assert_eq!(peer.user, own_user());
+    assert_eq!(Authority::of(own_user()).admit(&peer.user), Ok(()));
     let (mut reader, mut writer) = tokio::io::split(server);
     client.write_all(b"there").await.unwrap();
     let mut there = [0; 5];
@@ -109,17 +109,17 @@ async fn an_inherited_socket_is_adopted_and_its_path_stays() {
 
 #[test]
 fn one_user_is_admitted_and_others_are_told_why_not() {
-    let authority = Authority::of(1000);
-    assert_eq!(authority.admit(1000), Ok(()));
+    let authority = Authority::of(User(1000));
+    assert_eq!(authority.admit(&User(1000)), Ok(()));
     for (uid, said) in
         [(0, "sudo -u '#1000'"), (OVERFLOW_UID, "namespace"), (1001, "user 1001"), (u32::MAX, "user")]
     {
-        let sentence = authority.admit(uid).unwrap_err();
+        let sentence = authority.admit(&User(uid)).unwrap_err();
         assert!(sentence.contains(said) && sentence.contains("1000"), "{sentence}");
     }
-    assert_eq!(Authority::of(0).admit(0), Ok(()));
-    assert_eq!(Authority::of(OVERFLOW_UID).admit(OVERFLOW_UID), Ok(()));
-    assert!(Authority::of(0).admit(1000).is_err());
+    assert_eq!(Authority::of(User(0)).admit(&User(0)), Ok(()));
+    assert_eq!(Authority::of(User(OVERFLOW_UID)).admit(&User(OVERFLOW_UID)), Ok(()));
+    assert!(Authority::of(User(0)).admit(&User(1000)).is_err());
 }
 
 #[tokio::test]

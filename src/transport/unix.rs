@@ -3,6 +3,7 @@
 //! What always holds: a bound socket is the owner's alone whatever the umask is, and its path is
 //! removed by nobody but [`remove_stale_socket`] and the daemon that bound it.
 
+use std::fmt;
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -17,7 +18,34 @@ use interprocess::local_socket::{GenericFilePath, ListenerOptions};
 use interprocess::os::unix::uds_local_socket::tokio as uds;
 use nix::libc;
 
-use super::{Credentials, TransportError};
+use super::{Credentials, OVERFLOW_UID, TransportError};
+
+pub mod lockfile;
+pub mod signals;
+
+/// A connection.
+pub type Stream = local::Stream;
+
+/// A user by number, as this process's user namespace knows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct User(pub(super) u32);
+
+impl User {
+    /// Where a user is a number.
+    pub fn number(self) -> Option<u32> {
+        Some(self.0)
+    }
+}
+
+impl fmt::Display for User {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "user {}", self.0)
+    }
+}
+
+/// Takes connections.
+#[derive(Debug)]
+pub struct Listener(local::Listener);
 
 /// Longest path that an address holds, in bytes: its array without the final zero.
 const SUN_PATH_MAX: usize =
@@ -31,7 +59,7 @@ const CROWDED_RETRY: Duration = Duration::from_millis(5);
 #[derive(Debug)]
 pub struct InheritedSocket(pub(super) OwnedFd);
 
-pub fn bind(path: &Path) -> Result<local::Listener, TransportError> {
+pub fn bind(path: &Path) -> Result<Listener, TransportError> {
     let error = |e| TransportError::io("listen at", path, e);
     let address = Address::of(path)?;
     let name = address.path.as_path().to_fs_name::<GenericFilePath>().map_err(error)?;
@@ -42,14 +70,21 @@ pub fn bind(path: &Path) -> Result<local::Listener, TransportError> {
     let listener = options.create_tokio().map_err(error)?;
     // The mode at birth is less the umask, and where it cannot be given the directory keeps others out.
     fs::set_permissions(path, fs::Permissions::from_mode(0o600)).map_err(error)?;
-    Ok(listener)
+    Ok(Listener(listener))
 }
 
-pub fn adopt(socket: InheritedSocket) -> Result<local::Listener, TransportError> {
+pub fn adopt(socket: InheritedSocket) -> Result<Listener, TransportError> {
     let listener = uds::Listener::try_from(socket.0);
     listener
-        .map(Into::into)
+        .map(|listener| Listener(listener.into()))
         .map_err(|e| TransportError::Inherited(format!("the inherited socket does not work: {e}")))
+}
+
+impl Listener {
+    pub async fn accept(&self) -> io::Result<Stream> {
+        use interprocess::local_socket::traits::tokio::Listener as _;
+        self.0.accept().await
+    }
 }
 
 pub async fn connect(path: &Path) -> Result<local::Stream, TransportError> {
@@ -80,7 +115,7 @@ pub fn credentials(stream: &local::Stream) -> io::Result<Credentials> {
         let peer = getsockopt(&socket.as_fd(), PeerCredentials)?;
         // 0 stands for a process that our PID namespace does not show.
         let pid = u32::try_from(peer.pid()).ok().filter(|pid| *pid != 0);
-        Ok(Credentials { uid: peer.uid(), pid })
+        Ok(Credentials { user: User(peer.uid()), pid })
     }
     #[cfg(target_os = "macos")]
     {
@@ -88,19 +123,57 @@ pub fn credentials(stream: &local::Stream) -> io::Result<Credentials> {
         let (uid, _) = nix::unistd::getpeereid(socket)?;
         // One that is gone again has no number any more.
         let pid = getsockopt(&socket.as_fd(), LocalPeerPid).ok().and_then(|pid| u32::try_from(pid).ok());
-        Ok(Credentials { uid: uid.as_raw(), pid: pid.filter(|pid| *pid != 0) })
+        Ok(Credentials { user: User(uid.as_raw()), pid: pid.filter(|pid| *pid != 0) })
     }
     #[cfg(not(any(target_os = "linux", target_os = "macos")))]
     {
         use interprocess::local_socket::traits::StreamCommon as _;
         let peer = socket.peer_creds()?;
         let uid = peer.euid().ok_or(io::ErrorKind::Unsupported)?;
-        Ok(Credentials { uid, pid: peer.pid().and_then(|pid| u32::try_from(pid).ok()) })
+        Ok(Credentials { user: User(uid), pid: peer.pid().and_then(|pid| u32::try_from(pid).ok()) })
     }
 }
 
 pub fn own_uid() -> u32 {
     nix::unistd::geteuid().as_raw()
+}
+
+/// The user that this process acts as.
+pub fn own_user() -> User {
+    User(own_uid())
+}
+
+/// Why somebody is not let in, and what to do instead.
+pub fn turned_away(User(peer): &User, User(own): &User) -> String {
+    match *peer {
+        0 => format!(
+            "root may not use the mailbox of user {own}: run the command as that user, for example with `sudo -u '#{own}'`"
+        ),
+        OVERFLOW_UID => format!(
+            "the caller's user is unknown in this user namespace and shows as {OVERFLOW_UID}: run client and daemon in the same namespace as user {own}"
+        ),
+        other => {
+            format!("user {other} may not use the mailbox of user {own}: each user has an ipcd of their own")
+        }
+    }
+}
+
+/// What to do about a server of another user.
+pub fn foreign_server_hint(server: &User) -> String {
+    if own_uid() == 0 {
+        return format!("run the command as that user, for example with `sudo -u '#{}'`", server.0);
+    }
+    "set IPCD_HOME or XDG_RUNTIME_DIR to a directory of your own".to_owned()
+}
+
+/// Where the daemon listens.
+pub fn address(runtime_dir: &Path, _home: Option<&Path>) -> PathBuf {
+    runtime_dir.join("ipcd.sock")
+}
+
+/// Starts a process that outlives this one: it leaves this session itself, see [`detach`].
+pub fn spawn_detached(command: &mut tokio::process::Command) -> io::Result<tokio::process::Child> {
+    command.current_dir("/").spawn()
 }
 
 /// How many descriptors this process may have open at one time.

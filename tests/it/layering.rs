@@ -16,7 +16,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("history", &["protocol", "files"]),
     ("audit", &["protocol", "files"]),
     ("share", &["protocol"]),
-    ("paths", &["protocol"]),
+    ("paths", &["protocol", "transport"]),
     ("config", &["broker", "protocol", "share"]),
     ("agents", &["protocol"]),
     ("install", &["agents", "files", "protocol"]),

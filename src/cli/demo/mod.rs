@@ -15,6 +15,7 @@ use super::exit::{ExitCode, Failure};
 use super::output::{Format, Output};
 use super::trial::Home;
 use super::units;
+use crate::transport::signals::Signals;
 
 pub async fn demo(global: &Global) -> Result<ExitCode, Failure> {
     let mut out = Output::stdout(if global.json { Format::Json } else { Format::People });
@@ -35,19 +36,9 @@ pub async fn demo(global: &Global) -> Result<ExitCode, Failure> {
 
 /// Ends when somebody wants the demo to end.
 async fn interrupted() {
-    #[cfg(unix)]
-    let terminated = async {
-        use tokio::signal::unix::{SignalKind, signal};
-        match signal(SignalKind::terminate()) {
-            Ok(mut signal) => signal.recv().await,
-            Err(_) => std::future::pending().await,
-        };
-    };
-    #[cfg(not(unix))]
-    let terminated = std::future::pending::<()>();
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        () = terminated => {}
+    match Signals::listen() {
+        Ok(mut signals) => signals.next().await,
+        Err(_) => std::future::pending().await,
     }
 }
 

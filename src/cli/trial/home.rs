@@ -17,6 +17,7 @@ use crate::client::Link;
 use crate::paths::{Account, Paths};
 use crate::protocol::request::{Nothing, Request};
 use crate::protocol::response::{DaemonStatus, Done, Status};
+use crate::transport::directory::private_dir;
 
 /// How long the daemon may take to answer for the first time, and to end. Both take milliseconds;
 /// a machine that is busy with other things must not fail a trial.
@@ -43,16 +44,13 @@ impl Home {
         let exe = std::env::current_exe().context("cannot find the program itself")?;
         let number = RandomState::new().hash_one(trial);
         let folder = std::env::temp_dir().join(format!("ipcd-{trial}-{number:016x}"));
-        let mut builder = std::fs::DirBuilder::new();
-        #[cfg(unix)]
-        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
         let named = |what: &str| format!("cannot {what} {}", folder.display());
-        builder.create(&folder).with_context(|| named("make"))?;
+        private_dir(&folder).with_context(|| named("make"))?;
         let env = |name: &str| (name == "IPCD_HOME").then(|| folder.clone().into_os_string());
         let paths = Paths::find(&env, &Account::default());
         let home = paths.map(|paths| Home { exe, folder: folder.clone(), paths, daemon: None });
         let home = home.inspect_err(|_| drop(std::fs::remove_dir_all(&folder)))?;
-        builder.create(home.work()).with_context(|| named("make a folder in"))?;
+        std::fs::create_dir(home.work()).with_context(|| named("make a folder in"))?;
         std::fs::write(&home.paths.config_file, CONFIG).with_context(|| named("write to"))?;
         Ok(home)
     }
