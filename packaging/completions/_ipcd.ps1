@@ -59,6 +59,7 @@ Register-ArgumentCompleter -Native -CommandName 'ipcd' -ScriptBlock {
             [CompletionResult]::new('--data', '--data', [CompletionResultType]::ParameterName, 'JSON that goes along unchanged')
             [CompletionResult]::new('--key', '--key', [CompletionResultType]::ParameterName, 'Same key, same message: however often it is sent, it is stored once')
             [CompletionResult]::new('--reply-to', '--reply-to', [CompletionResultType]::ParameterName, 'Number of the message that this one answers')
+            [CompletionResult]::new('--forward', '--forward', [CompletionResultType]::ParameterName, 'Pass this message on, whole; words are welcome and not needed')
             [CompletionResult]::new('--ttl', '--ttl', [CompletionResultType]::ParameterName, 'Make it a dead letter when nobody reads it in time')
             [CompletionResult]::new('--as', '--as', [CompletionResultType]::ParameterName, 'Which of several agents above this command is meant')
             [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print results as JSON, one value a line, and failures as {"error":{…}}')
@@ -316,6 +317,7 @@ Register-ArgumentCompleter -Native -CommandName 'ipcd' -ScriptBlock {
         }
         'ipcd;log' {
             [CompletionResult]::new('--search', '--search', [CompletionResultType]::ParameterName, 'Only messages with these words in sender, recipient, summary or text')
+            [CompletionResult]::new('--thread', '--thread', [CompletionResultType]::ParameterName, 'Only the conversation that this message began')
             [CompletionResult]::new('--limit', '--limit', [CompletionResultType]::ParameterName, 'The last so many messages')
             [CompletionResult]::new('--as', '--as', [CompletionResultType]::ParameterName, 'Which of several agents above this command is meant')
             [CompletionResult]::new('--audit', '--audit', [CompletionResultType]::ParameterName, 'Who did what to whom, and what was refused by which rule, instead of the messages')
@@ -443,7 +445,7 @@ Register-ArgumentCompleter -Native -CommandName 'ipcd' -ScriptBlock {
             break
         }
         'ipcd;hook' {
-            [CompletionResult]::new('--client', '--client', [CompletionResultType]::ParameterName, 'Whose hook it is')
+            [CompletionResult]::new('--client', '--client', [CompletionResultType]::ParameterName, 'Whose hook it is; without it, the environment tells')
             [CompletionResult]::new('--as', '--as', [CompletionResultType]::ParameterName, 'Which of several agents above this command is meant')
             [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print results as JSON, one value a line, and failures as {"error":{…}}')
             [CompletionResult]::new('--no-spawn', '--no-spawn', [CompletionResultType]::ParameterName, 'Do not start a daemon when there is none: exit with 3')

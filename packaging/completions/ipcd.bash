@@ -1306,7 +1306,7 @@ _ipcd() {
             fi
             case "${prev}" in
                 --client)
-                    COMPREPLY=($(compgen -W "claude codex gemini copilot cursor" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "claude codex gemini copilot cursor opencode" -- "${cur}"))
                     return 0
                     ;;
                 --as)
@@ -1365,13 +1365,17 @@ _ipcd() {
             return 0
             ;;
         ipcd__subcmd__log)
-            opts="-h --search --audit --full --follow --limit --json --as --no-spawn --help"
+            opts="-h --search --audit --thread --full --follow --limit --json --as --no-spawn --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --search)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --thread)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1669,7 +1673,7 @@ _ipcd() {
             return 0
             ;;
         ipcd__subcmd__send)
-            opts="-h --summary --data --key --reply-to --ttl --json --as --no-spawn --help"
+            opts="-h --summary --data --key --reply-to --forward --ttl --json --as --no-spawn --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1688,6 +1692,10 @@ _ipcd() {
                     return 0
                     ;;
                 --reply-to)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --forward)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -55,6 +55,7 @@ set edit:completion:arg-completer[ipcd] = {|@words|
             cand --data 'JSON that goes along unchanged'
             cand --key 'Same key, same message: however often it is sent, it is stored once'
             cand --reply-to 'Number of the message that this one answers'
+            cand --forward 'Pass this message on, whole; words are welcome and not needed'
             cand --ttl 'Make it a dead letter when nobody reads it in time'
             cand --as 'Which of several agents above this command is meant'
             cand --json 'Print results as JSON, one value a line, and failures as {"error":{…}}'
@@ -274,6 +275,7 @@ set edit:completion:arg-completer[ipcd] = {|@words|
         }
         &'ipcd;log'= {
             cand --search 'Only messages with these words in sender, recipient, summary or text'
+            cand --thread 'Only the conversation that this message began'
             cand --limit 'The last so many messages'
             cand --as 'Which of several agents above this command is meant'
             cand --audit 'Who did what to whom, and what was refused by which rule, instead of the messages'
@@ -385,7 +387,7 @@ set edit:completion:arg-completer[ipcd] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'ipcd;hook'= {
-            cand --client 'Whose hook it is'
+            cand --client 'Whose hook it is; without it, the environment tells'
             cand --as 'Which of several agents above this command is meant'
             cand --json 'Print results as JSON, one value a line, and failures as {"error":{…}}'
             cand --no-spawn 'Do not start a daemon when there is none: exit with 3'

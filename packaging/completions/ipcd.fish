@@ -57,6 +57,7 @@ complete -c ipcd -n "__fish_ipcd_using_subcommand send" -l summary -d 'What a re
 complete -c ipcd -n "__fish_ipcd_using_subcommand send" -l data -d 'JSON that goes along unchanged' -r
 complete -c ipcd -n "__fish_ipcd_using_subcommand send" -l key -d 'Same key, same message: however often it is sent, it is stored once' -r
 complete -c ipcd -n "__fish_ipcd_using_subcommand send" -l reply-to -d 'Number of the message that this one answers' -r
+complete -c ipcd -n "__fish_ipcd_using_subcommand send" -l forward -d 'Pass this message on, whole; words are welcome and not needed' -r
 complete -c ipcd -n "__fish_ipcd_using_subcommand send" -l ttl -d 'Make it a dead letter when nobody reads it in time' -r
 complete -c ipcd -n "__fish_ipcd_using_subcommand send" -l as -d 'Which of several agents above this command is meant' -r
 complete -c ipcd -n "__fish_ipcd_using_subcommand send" -l json -d 'Print results as JSON, one value a line, and failures as {"error":{…}}'
@@ -167,6 +168,7 @@ complete -c ipcd -n "__fish_ipcd_using_subcommand auto; and __fish_seen_subcomma
 complete -c ipcd -n "__fish_ipcd_using_subcommand auto; and __fish_seen_subcommand_from help" -f -a "status" -d 'Whether it looks, how often, and when it did'
 complete -c ipcd -n "__fish_ipcd_using_subcommand auto; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c ipcd -n "__fish_ipcd_using_subcommand log" -l search -d 'Only messages with these words in sender, recipient, summary or text' -r
+complete -c ipcd -n "__fish_ipcd_using_subcommand log" -l thread -d 'Only the conversation that this message began' -r
 complete -c ipcd -n "__fish_ipcd_using_subcommand log" -l limit -d 'The last so many messages' -r
 complete -c ipcd -n "__fish_ipcd_using_subcommand log" -l as -d 'Which of several agents above this command is meant' -r
 complete -c ipcd -n "__fish_ipcd_using_subcommand log" -l audit -d 'Who did what to whom, and what was refused by which rule, instead of the messages'
@@ -269,11 +271,12 @@ complete -c ipcd -n "__fish_ipcd_using_subcommand mcp" -l local-client -d 'The a
 complete -c ipcd -n "__fish_ipcd_using_subcommand mcp" -l json -d 'Print results as JSON, one value a line, and failures as {"error":{…}}'
 complete -c ipcd -n "__fish_ipcd_using_subcommand mcp" -l no-spawn -d 'Do not start a daemon when there is none: exit with 3'
 complete -c ipcd -n "__fish_ipcd_using_subcommand mcp" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c ipcd -n "__fish_ipcd_using_subcommand hook" -l client -d 'Whose hook it is' -r -f -a "claude\t''
+complete -c ipcd -n "__fish_ipcd_using_subcommand hook" -l client -d 'Whose hook it is; without it, the environment tells' -r -f -a "claude\t''
 codex\t''
 gemini\t''
 copilot\t''
-cursor\t''"
+cursor\t''
+opencode\t''"
 complete -c ipcd -n "__fish_ipcd_using_subcommand hook" -l as -d 'Which of several agents above this command is meant' -r
 complete -c ipcd -n "__fish_ipcd_using_subcommand hook" -l json -d 'Print results as JSON, one value a line, and failures as {"error":{…}}'
 complete -c ipcd -n "__fish_ipcd_using_subcommand hook" -l no-spawn -d 'Do not start a daemon when there is none: exit with 3'

@@ -4,7 +4,11 @@
 //! takes an unknown key for a failure of the hook. What is said is given by the caller and holds nothing
 //! that a peer wrote.
 
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
+
+use super::Program;
+use crate::protocol::request;
 
 /// What is going on in the agent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +23,16 @@ pub enum Moment {
 }
 
 impl Moment {
+    /// As the daemon is asked about it.
+    pub fn on_the_wire(self) -> request::Moment {
+        match self {
+            Moment::Start => request::Moment::Start,
+            Moment::Prompt => request::Moment::Prompt,
+            Moment::Tool => request::Moment::Tool,
+            Moment::Stop => request::Moment::Stop,
+        }
+    }
+
     /// Clients name the same events differently.
     pub fn of(event: &str) -> Option<Moment> {
         let event: String = event.chars().filter(char::is_ascii_alphanumeric).collect();
@@ -38,13 +52,28 @@ impl Moment {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct Input {
-    #[serde(alias = "sessionId", alias = "conversation_id")]
-    pub session_id: Option<String>,
-    /// The turn goes on because of a stop hook already.
-    #[serde(alias = "stopHookActive")]
-    pub stop_hook_active: bool,
-    /// The same, as a count.
-    pub loop_count: u64,
+    #[serde(alias = "sessionId")]
+    session_id: Option<String>,
+    /// Of Codex alone.
+    turn_id: Option<IgnoredAny>,
+    /// Of Cursor alone.
+    conversation_id: Option<String>,
+}
+
+impl Input {
+    /// The client's own session.
+    pub fn session(&self) -> Option<&str> {
+        self.session_id.as_deref().or(self.conversation_id.as_deref())
+    }
+
+    /// Whose hook this is, as far as its input tells: for clients that leave no mark in the environment.
+    pub fn program(&self) -> Option<Program> {
+        match self {
+            Input { turn_id: Some(_), .. } => Some(Program::Codex),
+            Input { conversation_id: Some(_), .. } => Some(Program::Cursor),
+            _ => None,
+        }
+    }
 }
 
 /// What one client's hooks understand.
@@ -129,8 +158,11 @@ mod tests {
     fn what_clients_write_is_understood() {
         let input = |text: &str| serde_json::from_str::<Input>(text).unwrap();
         let claude = input(r#"{"session_id":"s","hook_event_name":"Stop","stop_hook_active":true}"#);
-        assert!(claude.stop_hook_active && claude.session_id.as_deref() == Some("s"));
-        assert_eq!(input(r#"{"sessionId":"s","toolArgs":{}}"#).session_id.as_deref(), Some("s"));
-        assert_eq!(input(r#"{"conversation_id":"s","loop_count":2}"#).loop_count, 2);
+        assert_eq!((claude.session(), claude.program()), (Some("s"), None));
+        assert_eq!(input(r#"{"sessionId":"s","toolArgs":{}}"#).session(), Some("s"));
+        let codex = input(r#"{"session_id":"s","turn_id":"1","prompt":"p"}"#);
+        assert_eq!((codex.session(), codex.program()), (Some("s"), Some(Program::Codex)));
+        let cursor = input(r#"{"conversation_id":"s","loop_count":2}"#);
+        assert_eq!((cursor.session(), cursor.program()), (Some("s"), Some(Program::Cursor)));
     }
 }

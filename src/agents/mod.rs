@@ -4,9 +4,10 @@
 //! What always holds: whatever differs between clients ends here; nothing here does I/O or reads the
 //! environment by itself; a client that is not on the list is served all the same, by what is common.
 
-mod claude_code;
+pub mod bell;
+pub mod claude_code;
 mod claude_desktop;
-mod codex;
+pub mod codex;
 mod copilot_cli;
 mod cursor;
 mod gemini_cli;
@@ -16,6 +17,8 @@ pub mod setup;
 mod vscode;
 mod windsurf;
 mod zed;
+
+use crate::protocol::response::Wakes;
 
 /// A client program that ipcd knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -114,6 +117,25 @@ impl Program {
     /// What its hooks understand, if it has any that ipcd can use.
     pub fn hook(self) -> Option<&'static hook::Codec> {
         self.facts().hook.as_ref()
+    }
+
+    /// How its agent is woken where `ipcd hook wait` or `watch` waits for it.
+    pub fn watched(self) -> Wakes {
+        match self {
+            Program::CopilotCli => Wakes::CopilotExtension,
+            Program::Opencode => Wakes::OpencodePrompt,
+            _ => Wakes::RewakeHook,
+        }
+    }
+
+    /// How an agent that this is seen `around` can be woken by its front end, if it can now.
+    pub fn bell(self, around: &bell::Around<'_>) -> Option<bell::Bell> {
+        match self {
+            Program::ClaudeCode => claude_code::bell(around),
+            Program::Codex => codex::bell(around),
+            // opencode and Copilot CLI have extensions of ours, which `ipcd hook watch` tells.
+            _ => None,
+        }
     }
 }
 

@@ -257,6 +257,11 @@ impl Broker {
         if row != *before {
             self.change(Mutation::PutMailbox(mailbox, Arc::new(row)));
         }
+        if was.as_ref().is_none_or(|h| h.process != claimant.process) {
+            // Another agent: it was told of nothing.
+            self.end_bell(mailbox);
+            self.bells.forget(mailbox);
+        }
         if claimant.by_connection && self.presence.holder(mailbox) != Some(claimant.session) {
             self.presence.hold(claimant.session, mailbox);
         }

@@ -11,7 +11,8 @@ use crate::protocol::name::{Name, NameKey};
 use crate::protocol::peer::ProcessId;
 use crate::protocol::refusal::{Refusal, RefusalCode};
 use crate::protocol::request::{Release, Rename};
-use crate::protocol::response::{Released, Renamed, Response, Wakes};
+use crate::protocol::response::{Released, Renamed, Response};
+use crate::protocol::time::Timestamp;
 
 /// An offline instance without mail that was not seen for so long is forgotten at start.
 const ABANDONED: std::time::Duration = std::time::Duration::from_secs(30 * 24 * 3600);
@@ -28,7 +29,7 @@ impl Broker {
         let until = self.wall().plus(self.limits.forward);
         if new.key() == old.key() {
             self.respell(mailbox, &new);
-            return Ok(Response::Renamed(Renamed { name: new, forwards_from: old, forward_until: until }));
+            return Ok(self.renamed(mailbox, new, old, until));
         }
         if new.is_reserved() {
             return Err(Refusal::new(RefusalCode::NameReserved, format!("nobody can be called `{new}`"))
@@ -50,7 +51,12 @@ impl Broker {
         if self.presence.holder(mailbox) != Some(session) {
             self.tell_name(mailbox);
         }
-        Ok(Response::Renamed(Renamed { name: new, forwards_from: old, forward_until: until }))
+        Ok(self.renamed(mailbox, new, old, until))
+    }
+
+    fn renamed(&self, mailbox: MailboxId, name: Name, old: Name, until: Timestamp) -> Response {
+        let unread = self.unread(mailbox);
+        Response::Renamed(Renamed { name, forwards_from: old, forward_until: until, unread })
     }
 
     /// Tells the front end that holds `mailbox` its name: it claims it from the next daemon.
@@ -118,10 +124,6 @@ impl Broker {
 
     pub(super) fn is_user(&self, mailbox: MailboxId) -> bool {
         self.state.names.get(&Name::user().key()).is_some_and(|row| row.mailbox == mailbox)
-    }
-
-    pub(super) fn wakes(&self, mailbox: MailboxId) -> Wakes {
-        if self.waiters.first(mailbox).is_some() { Wakes::Waiting } else { Wakes::None }
     }
 
     /// The mailbox of the person at this machine.

@@ -7,6 +7,7 @@ use super::mutation::{
     Counters, Dead, DeliveryRow, Holder, KeyRow, MERGED_MAX, MailboxId, MailboxRow, MessageRow, Mutation,
     NameRow, ReceiptRow,
 };
+use super::presence::Told;
 use super::state::Share;
 use super::{Broker, Effect, Ended, EndedHow, SessionId};
 use crate::planted::{Bug, planted};
@@ -24,9 +25,15 @@ impl Broker {
 
     /// Waiting messages that ring a bell: the daemon's own notices do not.
     pub(super) fn bell_count(&self, mailbox: MailboxId) -> u64 {
+        self.rings_for(mailbox).unread
+    }
+
+    /// What a bell would ring for.
+    pub(super) fn rings_for(&self, mailbox: MailboxId) -> Told {
         let rings =
             |id: &MessageId| self.state.messages.get(id).is_some_and(|m| m.row.from_mailbox.is_some());
-        self.ready(mailbox).filter(rings).count() as u64
+        let all = self.ready(mailbox).filter(rings);
+        all.fold(Told::default(), |told, id| Told { unread: told.unread + 1, last: Some(id) })
     }
 
     /// Ready deliveries, oldest first.
@@ -273,6 +280,7 @@ impl Broker {
         }
         self.presence.let_go(mailbox);
         self.quota.forget(mailbox);
+        self.bells.forget(mailbox);
         self.change(Mutation::DropMailbox(mailbox));
     }
 

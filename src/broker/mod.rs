@@ -12,6 +12,7 @@
 
 mod alarm;
 mod auto;
+mod bells;
 mod claim;
 mod dead;
 mod directory;
@@ -40,6 +41,7 @@ pub use step::{Copy, Effect, Ended, EndedHow, Input, SessionId, Step};
 
 use std::collections::BTreeSet;
 
+use bells::Bells;
 use limits::Limits;
 use mutation::{Counters, MailboxId, Mutation};
 use presence::{Presence, Session, Speaker};
@@ -65,6 +67,7 @@ pub struct Broker {
     state: State,
     presence: Presence,
     waiters: Waiters,
+    bells: Bells,
     quota: Quota,
     /// Mailboxes whose readers may have something to hear.
     touched: BTreeSet<MailboxId>,
@@ -97,6 +100,7 @@ impl Broker {
             state,
             presence: Presence::default(),
             waiters: Waiters::default(),
+            bells: Bells::default(),
             quota: Quota::default(),
             touched: BTreeSet::new(),
             next_expiry: Some(Timestamp(0)),
@@ -129,7 +133,7 @@ impl Broker {
         self.begin(now);
         match input {
             Input::Opened { session, hello, peer } => {
-                self.presence.sessions.insert(session, Session { hello, peer, mailbox: None, told: 0 });
+                self.presence.sessions.insert(session, Session::new(hello, peer));
             }
             Input::Call { session, call, request } => self.call(session, call, request),
             Input::Cancelled { session, call } => {
@@ -211,6 +215,13 @@ impl Broker {
             Request::Prompted(_) => self.prompted(session),
             // Whoever drives the broker writes it down; it is enough here that somebody said it.
             Request::Report(_) => self.speaker(session).map(|_| Response::Done(Done {})),
+            Request::Bell(r) => self.bell(session, r),
+            // A hook may wait.
+            Request::Hook(r) => match self.hook(session, &call, r) {
+                Ok(None) => return,
+                Ok(Some(response)) => Ok(response),
+                Err(refusal) => Err(refusal),
+            },
             Request::Status(_) => self.status(session),
             Request::DeadList(_) => self.dead_list(),
             Request::DeadShow(r) => self.dead_show(r.id),
@@ -267,6 +278,7 @@ impl Broker {
         let held = self.presence.sessions.get(&session).and_then(|s| s.mailbox);
         if let Some(mailbox) = held {
             self.presence.let_go(mailbox);
+            self.end_bell(mailbox);
             self.seen(mailbox);
             let known = self.holder_of(mailbox).is_some_and(|h| h.process.is_some());
             if polite || !known {
@@ -356,31 +368,38 @@ impl Broker {
         }
     }
 
-    /// Pairs waiting mail with parked checks. The only place that does.
+    /// Pairs waiting mail with parked calls. The only place that does.
     fn settle(&mut self) {
         // Without anybody who waits there is nobody to pair mail with.
         if self.stopping || self.waiters.next_deadline().is_none() {
             return;
         }
         for mailbox in self.touched.clone() {
-            while let Some((number, _)) = self.waiters.first(mailbox) {
+            while let Some(number) = self.waiters.first(mailbox) {
                 if self.bell_count(mailbox) == 0 {
                     break;
                 }
                 let Some(waiter) = self.waiters.take(number) else { break };
                 self.answer_waiter(waiter);
             }
+            if let Some((number, _)) = self.waiters.bell(mailbox)
+                && self.news(mailbox).is_some()
+                && let Some(waiter) = self.waiters.take(number)
+            {
+                self.answer_bell(waiter);
+            }
         }
     }
 
-    /// Tells front ends how much waits, if that changed.
+    /// Tells front ends how much waits, if that changed or is other mail.
     fn push_counts(&mut self) {
         for mailbox in std::mem::take(&mut self.touched) {
-            let unread = self.bell_count(mailbox);
             let Some(session) = self.presence.holder(mailbox) else { continue };
+            let waits = self.rings_for(mailbox);
             let Some(s) = self.presence.sessions.get_mut(&session) else { continue };
-            if s.told != unread {
-                s.told = unread;
+            if s.told != waits {
+                s.told = waits;
+                let unread = waits.unread;
                 let event = Event::Mail(MailWaiting { unread });
                 self.step.effects.push(Effect::Push { session, event });
             }

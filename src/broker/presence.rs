@@ -10,6 +10,7 @@ use crate::protocol::message::MessageId;
 use crate::protocol::name::Name;
 use crate::protocol::peer::{Peer, ProcessId};
 use crate::protocol::refusal::{Refusal, RefusalCode};
+use crate::protocol::response::Wakes;
 
 #[derive(Debug)]
 pub struct Session {
@@ -17,8 +18,19 @@ pub struct Session {
     pub peer: Peer,
     /// The mailbox whose name this session holds. Only front ends hold names by their connection.
     pub mailbox: Option<MailboxId>,
-    /// The count of the last `mail` push, so that none is said twice.
-    pub told: u64,
+    /// What the last `mail` push was about, so that none is said twice.
+    pub told: Told,
+    /// How its agent is woken, by its own word.
+    pub wakes: Wakes,
+    /// What the agent's client calls its own session, as this session knows it.
+    pub client_session: Option<String>,
+}
+
+/// What waits for a bell: how many messages, and the youngest of them. The same count may be other mail.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Told {
+    pub unread: u64,
+    pub last: Option<MessageId>,
 }
 
 #[derive(Debug, Default)]
@@ -32,8 +44,8 @@ pub struct Presence {
 /// Who held which name by a connection, and which mail, at one moment.
 #[derive(Debug, Default)]
 pub struct Holdings {
-    /// With the count of the last `mail` push.
-    sessions: Vec<(SessionId, Option<MailboxId>, u64)>,
+    /// With what the last `mail` push was about.
+    sessions: Vec<(SessionId, Option<MailboxId>, Told)>,
     leases: BTreeMap<(MailboxId, MessageId), SessionId>,
 }
 
@@ -43,6 +55,13 @@ pub enum Speaker {
     Instance(MailboxId),
     /// The person at this machine.
     User,
+}
+
+impl Session {
+    pub fn new(hello: Hello, peer: Peer) -> Session {
+        let (wakes, client_session) = (hello.wakes.unwrap_or_default(), hello.program_session.clone());
+        Session { hello, peer, mailbox: None, told: Told::default(), wakes, client_session }
+    }
 }
 
 impl Presence {
@@ -55,7 +74,7 @@ impl Presence {
         self.let_go(mailbox);
         if let Some(s) = self.sessions.get_mut(&session) {
             s.mailbox = Some(mailbox);
-            s.told = 0;
+            s.told = Told::default();
             self.holders.insert(mailbox, session);
         }
     }
@@ -91,7 +110,7 @@ impl Presence {
     pub fn take_back(&mut self, then: &Holdings, state: &State) {
         self.holders.clear();
         for s in self.sessions.values_mut() {
-            (s.mailbox, s.told) = (None, 0);
+            (s.mailbox, s.told) = (None, Told::default());
         }
         for (session, mailbox, told) in &then.sessions {
             let mailbox = mailbox.filter(|m| state.mailboxes.contains_key(m));

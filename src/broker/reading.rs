@@ -2,7 +2,7 @@
 
 use super::mutation::MailboxId;
 use super::quota::Chain;
-use super::waiters::Waiter;
+use super::waiters::{Purpose, Waiter};
 use super::{Broker, Copy, Effect, SessionId};
 use crate::planted::{Bug, planted};
 use crate::protocol::message::{Mail, MessageId};
@@ -29,7 +29,7 @@ impl Broker {
                 session,
                 call: call.clone(),
                 mailbox,
-                limit,
+                purpose: Purpose::Mail { limit },
                 since,
                 deadline: since.plus(wait),
             });
@@ -63,12 +63,21 @@ impl Broker {
     pub(super) fn answer_waiter(&mut self, waiter: Waiter) {
         let waited = self.now.tick.since(waiter.since).as_secs_f64();
         let session = waiter.session;
-        self.answer_mail(session, waiter.call, waiter.mailbox, waiter.limit, Some(session), waited);
+        match waiter.purpose {
+            Purpose::Mail { limit } => {
+                self.answer_mail(session, waiter.call, waiter.mailbox, limit, Some(session), waited);
+            }
+            Purpose::Bell(_) => self.answer_bell(waiter),
+        }
     }
 
     /// Whoever waits for this mailbox's mail may not have it any more.
     pub(super) fn end_waits(&mut self, mailbox: MailboxId) {
         for waiter in self.waiters.take_mailbox(mailbox) {
+            if let Purpose::Bell(_) = waiter.purpose {
+                self.dismiss(waiter);
+                continue;
+            }
             let waited_seconds = self.now.tick.since(waiter.since).as_secs_f64();
             let unread = self.unread(mailbox);
             let answer = Checked { messages: Vec::new(), remaining: unread, waited_seconds, unread };

@@ -5,6 +5,7 @@
 //! what ended since. So nobody is handed mail whose answer never left, and nobody loses a lease, a name
 //! or a wait over somebody else's call.
 
+use super::bells::Bells;
 use super::mutation::Mutation;
 use super::presence::Holdings;
 use super::state::{Inconsistent, State};
@@ -47,6 +48,8 @@ impl Broker {
         self.next_expiry = Some(Timestamp(0));
         self.step = Step::default();
         self.alarmed.clear();
+        // What hooks were told may not have left.
+        self.bells = Bells::default();
         self.now = Now { wall: now.wall.max(self.now.wall), ..now };
         self.presence.take_back(&self.confirmed.holdings, &self.state);
         let answered = self.refuse_all(failed.effects, refusal);

@@ -1,10 +1,11 @@
-//! Parked checks. A waiter belongs to one call of one session and ends with an answer, a cancel, its
+//! Parked calls. A waiter belongs to one call of one session and ends with an answer, a cancel, its
 //! deadline or its session; nothing else keeps it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::SessionId;
 use super::mutation::MailboxId;
+use crate::protocol::response::Wakes;
 use crate::protocol::time::Tick;
 use crate::protocol::wire::CallId;
 
@@ -13,9 +14,18 @@ pub struct Waiter {
     pub session: SessionId,
     pub call: CallId,
     pub mailbox: MailboxId,
-    pub limit: usize,
+    pub purpose: Purpose,
     pub since: Tick,
     pub deadline: Tick,
+}
+
+/// What a waiter waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// A `check`: it is handed so many messages at most.
+    Mail { limit: usize },
+    /// A hook: it is told that mail waits, and takes none.
+    Bell(Wakes),
 }
 
 /// All waiters, in the order in which they came.
@@ -35,10 +45,22 @@ impl Waiters {
         self.waiting.insert(self.next, waiter);
     }
 
-    /// The first one that waits for this mailbox.
-    pub fn first(&self, mailbox: MailboxId) -> Option<(u64, &Waiter)> {
-        let (_, number) = self.by_mailbox.range((mailbox, 0)..=(mailbox, u64::MAX)).next()?;
-        self.waiting.get(number).map(|waiter| (*number, waiter))
+    /// The first one that waits for this mailbox's mail.
+    pub fn first(&self, mailbox: MailboxId) -> Option<u64> {
+        self.of(mailbox).find(|(_, waiter)| matches!(waiter.purpose, Purpose::Mail { .. })).map(|(n, _)| n)
+    }
+
+    /// The one that waits for this mailbox's bell, and how it wakes its agent.
+    pub fn bell(&self, mailbox: MailboxId) -> Option<(u64, Wakes)> {
+        self.of(mailbox).find_map(|(number, waiter)| match waiter.purpose {
+            Purpose::Bell(wakes) => Some((number, wakes)),
+            Purpose::Mail { .. } => None,
+        })
+    }
+
+    fn of(&self, mailbox: MailboxId) -> impl Iterator<Item = (u64, &Waiter)> {
+        let numbers = self.by_mailbox.range((mailbox, 0)..=(mailbox, u64::MAX));
+        numbers.filter_map(|(_, number)| self.waiting.get(number).map(|waiter| (*number, waiter)))
     }
 
     pub fn take(&mut self, number: u64) -> Option<Waiter> {

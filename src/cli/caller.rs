@@ -117,6 +117,7 @@ pub fn hello(speak_as: Option<String>, program_session: Option<String>) -> Hello
         program: None,
         program_session,
         speak_as,
+        wakes: None,
     }
 }
 

@@ -17,7 +17,7 @@ pub enum ExitCode {
     Done = 0,
     /// Understood, and not done.
     Refused = 1,
-    /// The command line makes no sense.
+    /// The command line makes no sense. From a hook that waited: its client is to wake the agent.
     Usage = 2,
     /// There is no daemon, and none could be started.
     NoDaemon = 3,

@@ -2,18 +2,26 @@
 //!
 //! What always holds: it says how many messages wait and nothing that a peer wrote, for clients put
 //! a hook's words beside those of their user; it is silent when nothing waits or anything fails; it
-//! starts no daemon and ends in order.
+//! starts no daemon and ends in order. Whether it is time to say something, the daemon knows.
 
-use std::io::{IsTerminal, Read};
+use std::io::{IsTerminal, Read, Write};
 use std::sync::mpsc;
 use std::time::Duration;
 
+use serde::Deserialize;
+use tokio::time::timeout;
+
 use super::args::{Global, HookArgs};
-use super::caller::{hello, link};
+use super::caller::{hello, link, link_to};
+use super::exit::ExitCode;
+use crate::agents::Program;
+use crate::agents::bell::words;
 use crate::agents::hook::{Input, Moment};
+use crate::client::Link;
+use crate::config::Config;
 use crate::paths::Paths;
-use crate::protocol::request::{Auto, AutoSet, Request};
-use crate::protocol::response::AutoState;
+use crate::protocol::request::{self, Hook, Request};
+use crate::protocol::response::Hooked;
 
 /// How long the daemon may take. The agent stands still meanwhile.
 const ANSWER_TIME: Duration = Duration::from_secs(1);
@@ -24,54 +32,157 @@ const INPUT_TIME: Duration = Duration::from_millis(200);
 /// Longest description of an event, in bytes: the result of a tool call may be part of it.
 const INPUT_BYTES_MAX: u64 = 8 << 20;
 
-/// What to print, if there is anything to say.
-pub async fn hook(global: &Global, args: HookArgs) -> Option<String> {
-    let moment = Moment::of(&args.event)?;
-    let input = read();
-    if moment == Moment::Stop && (input.stop_hook_active || input.loop_count > 0) {
-        // It was told once and chose to end; to hold it again would never end.
-        return None;
-    }
-    let look = look(global, moment, input.session_id);
-    let unread = tokio::time::timeout(ANSWER_TIME, look).await.ok()??;
-    args.client.hook()?.say(moment, &words(unread))
+/// One wait in the background. A longer one is made of several.
+const WAIT: Duration = Duration::from_secs(3600);
+
+/// How long a hook in the background outlives a daemon, for the next one to come.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Between two lines of `watch`: what comes meanwhile is told by the second.
+const LINES_APART: Duration = Duration::from_secs(2);
+
+/// What a hook is for.
+enum Purpose {
+    /// To say something now, at this moment of the agent's work.
+    Tell(Moment),
+    /// To wait in the background and wake the agent by its end.
+    Wait,
+    /// To wait in the background and write a line for each time that the agent is to be woken.
+    Watch,
 }
 
-/// How many messages wait, if now is a time to say so.
-async fn look(global: &Global, moment: Moment, session: Option<String>) -> Option<u64> {
-    let link = link(&Paths::from_env().ok()?, false, hello(global.speak_as.clone(), session));
-    let auto = |set| Request::Auto(Auto { set, minutes: None, from: None });
-    let state: AutoState = link.ask(auto(AutoSet::Status)).await.ok()?;
-    // In the middle of a turn it looks as often as it was asked to.
-    let wanted = moment != Moment::Tool || (state.enabled && state.due);
-    if wanted && state.enabled {
-        let _ = link.ask::<AutoState>(auto(AutoSet::Looked)).await;
-    }
-    link.close().await;
-    (wanted && state.unread > 0).then_some(state.unread)
-}
-
-fn words(unread: u64) -> String {
-    match unread {
-        1 => "ipcd: 1 message waits for you; call check to read it".to_owned(),
-        n => format!("ipcd: {n} messages wait for you; call check to read them"),
+impl Purpose {
+    fn of(event: &str) -> Option<Purpose> {
+        match event.to_ascii_lowercase().as_str() {
+            "wait" => Some(Purpose::Wait),
+            "watch" => Some(Purpose::Watch),
+            _ => Moment::of(event).map(Purpose::Tell),
+        }
     }
 }
 
-/// What the client wrote, or nothing of it when it is slow, large or no JSON.
+/// What a hook needs to know.
+struct Setting {
+    paths: Paths,
+    program: Program,
+    /// Idle agents of this client are to be woken.
+    wakes: bool,
+    session: Option<String>,
+    speak_as: Option<String>,
+}
+
+/// Does what the hook is for. To a client the end with 2 is the wake; any other says nothing.
+pub async fn hook(global: &Global, args: HookArgs) -> ExitCode {
+    let Some(purpose) = Purpose::of(&args.event) else { return ExitCode::Done };
+    // A watcher's input is nobody's to write.
+    let input = if matches!(purpose, Purpose::Watch) { Input::default() } else { read() };
+    let Some(setting) = Setting::find(global, &args, input) else { return ExitCode::Done };
+    match purpose {
+        Purpose::Tell(moment) => {
+            let telling = timeout(ANSWER_TIME, setting.tell(moment));
+            if let Some(said) = telling.await.ok().flatten() {
+                // An agent must not stumble over its hook, whatever became of the words.
+                let _ = writeln!(std::io::stdout().lock(), "{said}");
+            }
+            ExitCode::Done
+        }
+        Purpose::Wait => match setting.wait().await {
+            Some(unread) => {
+                let _ = writeln!(std::io::stderr().lock(), "{}", words(unread, "check"));
+                ExitCode::Usage
+            }
+            None => ExitCode::Done,
+        },
+        Purpose::Watch => {
+            setting.watch().await;
+            ExitCode::Done
+        }
+    }
+}
+
+impl Setting {
+    fn find(global: &Global, args: &HookArgs, input: Input) -> Option<Setting> {
+        let has = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+        let program = args.client.or_else(|| Program::marked(has)).or_else(|| input.program())?;
+        let paths = Paths::from_env().ok()?;
+        let wakes = Config::load(&paths.config_file).ok()?.wake.rings(program.word());
+        Some(Setting {
+            paths,
+            program,
+            wakes,
+            session: input.session().map(str::to_owned),
+            speak_as: global.speak_as.clone(),
+        })
+    }
+
+    /// What to say at this moment, in the client's form.
+    async fn tell(self, moment: Moment) -> Option<String> {
+        if moment == Moment::Stop && !self.wakes {
+            return None;
+        }
+        let link = link(&self.paths, false, hello(self.speak_as, self.session));
+        let told = ask(&link, Hook { moment: moment.on_the_wire(), wait_ms: 0, wakes: None }).await;
+        link.close().await;
+        let told = told.filter(|told| told.speak)?;
+        self.program.hook()?.say(moment, &words(told.unread, "check"))
+    }
+
+    /// Waits until the agent is to be woken: how many messages wait then. `None`: it is not, any more.
+    async fn wait(self) -> Option<u64> {
+        let link = self.background()?;
+        let told = self.news(&link).await;
+        link.close().await;
+        told
+    }
+
+    async fn watch(self) {
+        let Some(link) = self.background() else { return };
+        while let Some(unread) = self.news(&link).await {
+            let mut out = std::io::stdout().lock();
+            if writeln!(out, "{}", words(unread, "check")).and_then(|()| out.flush()).is_err() {
+                break;
+            }
+            drop(out);
+            tokio::time::sleep(LINES_APART).await;
+        }
+        link.close().await;
+    }
+
+    /// A connection that stays; `None` where nobody is to be woken.
+    fn background(&self) -> Option<Link> {
+        let hello = hello(self.speak_as.clone(), self.session.clone());
+        self.wakes.then(|| link_to(&self.paths, false, PATIENCE, hello))
+    }
+
+    /// Waits for the next wake. `None`: there will be none.
+    async fn news(&self, link: &Link) -> Option<u64> {
+        let wait_ms = u64::try_from(WAIT.as_millis()).unwrap_or(u64::MAX);
+        let wakes = Some(self.program.watched());
+        loop {
+            let told = ask(link, Hook { moment: request::Moment::Wait, wait_ms, wakes }).await?;
+            if told.speak || told.over {
+                return told.speak.then_some(told.unread);
+            }
+        }
+    }
+}
+
+async fn ask(link: &Link, hook: Hook) -> Option<Hooked> {
+    link.ask(Request::Hook(hook)).await.ok()
+}
+
+/// What the client wrote, or nothing of it when it is slow, large or no JSON. It is not waited for the end
+/// of the pipe: the object's own end is enough.
 fn read() -> Input {
     let stdin = std::io::stdin();
     if stdin.is_terminal() {
         return Input::default();
     }
-    let (done, text) = mpsc::channel();
-    // Left behind if the client never closes its end; the process ends soon.
+    let (done, input) = mpsc::channel();
+    // Left behind if the client writes nothing; the process ends soon.
     std::thread::spawn(move || {
-        let mut text = Vec::new();
-        if stdin.take(INPUT_BYTES_MAX).read_to_end(&mut text).is_ok() {
-            let _ = done.send(text);
-        }
+        let mut text = serde_json::Deserializer::from_reader(stdin.lock().take(INPUT_BYTES_MAX));
+        let _ = done.send(Input::deserialize(&mut text).unwrap_or_default());
     });
-    let text = text.recv_timeout(INPUT_TIME).unwrap_or_default();
-    serde_json::from_slice(&text).unwrap_or_default()
+    input.recv_timeout(INPUT_TIME).unwrap_or_default()
 }

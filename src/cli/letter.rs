@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use super::output::Fence;
 use super::{text, units};
-use crate::protocol::message::{Mail, Sender, Verified};
+use crate::protocol::message::{Mail, MessageId, Sender, Verified};
 use crate::protocol::response::{Checked, DeadInfo, DeadReason};
 use crate::protocol::time::Timestamp;
 
@@ -68,9 +68,7 @@ fn header(mail: &Mail, now: Timestamp) -> String {
     if let Some(folder) = &mail.sender.cwd {
         let _ = writeln!(text, "  folder: {}", text::tail(folder, FOLDER_CHARS));
     }
-    let mut context = Vec::new();
-    context.extend(mail.reply_to.map(|id| format!("reply to {id}")));
-    context.extend(mail.thread.filter(|id| Some(*id) != mail.reply_to).map(|id| format!("thread {id}")));
+    let mut context = context(mail.reply_to, mail.thread);
     if mail.redelivered {
         context.push("it may have been shown before".to_owned());
     }
@@ -78,6 +76,14 @@ fn header(mail: &Mail, now: Timestamp) -> String {
         let _ = writeln!(text, "  {}", context.join(", "));
     }
     text
+}
+
+/// What a message answers, and which conversation it is part of.
+pub fn context(reply_to: Option<MessageId>, thread: Option<MessageId>) -> Vec<String> {
+    let mut context = Vec::new();
+    context.extend(reply_to.map(|id| format!("reply to {id}")));
+    context.extend(thread.filter(|id| Some(*id) != reply_to).map(|id| format!("thread {id}")));
+    context
 }
 
 /// What the daemon knows of a sender.
@@ -125,6 +131,9 @@ fn attached(data: &str) -> String {
             let errors = if stderr.is_empty() { stderr } else { format!("stderr:\n{}", ended(stderr)) };
             format!("{}{errors}exit code: {returncode}\n", ended(stdout))
         }
+        Ok(Attachment::Forwarded { id, from, content }) => {
+            format!("forwarded message {id} from {}:\n{}", text::line(&from), ended(content))
+        }
         Ok(Attachment::File { .. }) | Err(_) => format!("data: {data}\n"),
     }
 }
@@ -142,6 +151,12 @@ enum Attachment {
         stdout: String,
         stderr: String,
         returncode: i32,
+    },
+    /// A message that was passed on; what is said of it is the word of whoever did.
+    Forwarded {
+        id: MessageId,
+        from: String,
+        content: String,
     },
 }
 
@@ -218,6 +233,8 @@ summary: logs of\\u{a}last night
         let command = r#"{"type":"command","command":"ls","stdout":"a\nb\n","stderr":"no","returncode":2}"#;
         assert_eq!(attached(command), "a\nb\nstderr:\nno\nexit code: 2\n");
         assert_eq!(attached(r#"{"type":"file","filepath":"/x","content":"a\nb"}"#), "a\nb\n");
+        let forwarded = r#"{"type":"forwarded","id":7,"from":"al\nice","content":"hi"}"#;
+        assert_eq!(attached(forwarded), "forwarded message 7 from al\\u{a}ice:\nhi\n");
         for other in [r#"{"type":"file","content":"AA==","encoding":"base64"}"#, r#"{"type":"x"}"#, "[1]"] {
             assert_eq!(attached(other), format!("data: {other}\n"));
         }

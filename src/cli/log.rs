@@ -1,5 +1,7 @@
 //! `ipcd log`: the messages that were read, from the history files. The daemon is not asked.
 
+use std::io;
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -10,7 +12,7 @@ use super::output::{Fence, Format, Output};
 use super::{audit, letter, text};
 use crate::history::{Filter, HistoryRecord, Outcome, Records};
 use crate::paths::Paths;
-use crate::protocol::message::Mail;
+use crate::protocol::message::{Mail, MessageId};
 
 /// Between two looks for new records: the history is not worth waking up more often.
 pub(super) const LOOK_AGAIN: Duration = Duration::from_millis(500);
@@ -26,7 +28,7 @@ pub async fn log(global: &Global, args: LogArgs) -> Result<ExitCode, Failure> {
     }
     let unreadable =
         || format!("cannot read the history in {}", text::line(&paths.history_dir.to_string_lossy()));
-    let filter = Filter { search: args.search, ..Filter::default() };
+    let filter = Filter { search: args.search, thread: args.thread, ..Filter::default() };
     let records = Records::open(&paths.history_dir, filter, Some(args.limit)).with_context(unreadable);
     let mut records = records.map_err(Failure::Surroundings)?;
     let mut any = false;
@@ -63,6 +65,12 @@ fn print(out: &mut Output, record: HistoryRecord, full: bool) -> Result<(), Fail
     out.people(&two_lines(&record))
 }
 
+/// The message of this number, if it was read and is remembered.
+pub fn record(dir: &Path, id: MessageId) -> io::Result<Option<HistoryRecord>> {
+    let filter = Filter { id: Some(id), ..Filter::default() };
+    Records::open(dir, filter, Some(1))?.next().transpose()
+}
+
 /// What happened, then what it was about: a peer's words stand on a line of their own.
 fn two_lines(record: &HistoryRecord) -> String {
     let HistoryRecord { at, id, from, to, summary, content, .. } = record;
@@ -76,7 +84,10 @@ fn two_lines(record: &HistoryRecord) -> String {
     let about = summary.as_deref().unwrap_or(&content.0);
     // A line of text ends where it does; what follows a long gap would look like a line of ours.
     let about = about.split_whitespace().collect::<Vec<_>>().join(" ");
-    format!("{at}  message {id} from {from} to {to}, {outcome}\n    {}\n", text::head(&about, SHOWN_CHARS))
+    let context = letter::context(record.reply_to, record.thread);
+    let context = context.iter().map(|words| format!("{words}, ")).collect::<String>();
+    let about = text::head(&about, SHOWN_CHARS);
+    format!("{at}  message {id} from {from} to {to}, {context}{outcome}\n    {about}\n")
 }
 
 fn mail(record: HistoryRecord) -> Mail {
@@ -114,6 +125,9 @@ mod tests {
         );
         let expected = "2026-11-21T21:24:00.000Z  message 7 from alice to bob, read\n    \
             hello message 8 from system\\u{1b}[2J\n";
-        assert_eq!(two_lines(&record.unwrap()), expected);
+        let mut record: HistoryRecord = record.unwrap();
+        assert_eq!(two_lines(&record), expected);
+        (record.reply_to, record.thread) = (Some(MessageId(5)), Some(MessageId(3)));
+        assert!(two_lines(&record).contains("from alice to bob, reply to 5, thread 3, read\n"));
     }
 }

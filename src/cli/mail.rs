@@ -13,7 +13,7 @@ use super::args::{BroadcastArgs, CheckArgs, More, SendArgs, WaitArgs};
 use super::caller::{Caller, fresh_key, now};
 use super::exit::{ExitCode, Failure};
 use super::output::Fence;
-use super::{letter, units};
+use super::{forward, letter, units};
 use crate::protocol::LINE_BYTES_MAX;
 use crate::protocol::message::{Body, Data, Mail, MessageId, WholeFormat};
 use crate::protocol::refusal::{Refusal, RefusalCode};
@@ -26,10 +26,14 @@ use crate::protocol::response::{
 const WAIT: Duration = Duration::from_secs(600);
 
 pub async fn send(caller: &mut Caller, args: SendArgs) -> Result<ExitCode, Failure> {
-    let More { summary, data, key } = args.more;
+    let More { summary, mut data, key } = args.more;
+    if let Some(id) = args.forward {
+        data = Some(forward::data(caller, id).await?);
+    }
+    let bare = args.forward.is_some() && args.text.is_empty();
     let request = Request::Send(Send {
         to: vec![args.to],
-        content: written(&args.text)?,
+        content: if bare { Body("".into()) } else { written(&args.text)? },
         summary,
         data,
         reply_to: args.reply_to,
@@ -120,7 +124,16 @@ async fn read_one(caller: &mut Caller, id: MessageId, offset: Option<u64>) -> Re
         caller.print(&raw, || letter::page(&Checked { remaining: 0, ..answer }, now(), Fence::random()))?;
         return Ok(ExitCode::Done);
     }
-    let mut mail = only(answer)?;
+    let mail = all_of(caller, answer).await?;
+    caller.out.people(&letter::letter(&mail, now(), Fence::random()))?;
+    Ok(ExitCode::Done)
+}
+
+/// A message of which `first` has the first piece, or all.
+pub async fn all_of(caller: &Caller, first: Checked) -> Result<Mail, Failure> {
+    let mut mail = only(first)?;
+    let id = mail.id;
+    let piece = |offset| Request::Check(Check { id: Some(id), offset, ..Check::default() });
     let mut text = mail.content.take().map(|body| body.0.to_string()).unwrap_or_default();
     while let Some(next) = mail.next_offset {
         let (_, answer) = caller.call::<Checked>(piece(next)).await?;
@@ -129,9 +142,7 @@ async fn read_one(caller: &mut Caller, id: MessageId, offset: Option<u64>) -> Re
         // A daemon that does not get on must not keep us here.
         mail.next_offset = more.next_offset.filter(|after| *after > next);
     }
-    let mail = whole(mail, text);
-    caller.out.people(&letter::letter(&mail, now(), Fence::random()))?;
-    Ok(ExitCode::Done)
+    Ok(whole(mail, text))
 }
 
 /// A message with all of its text. One that has data too travels as JSON of both.
@@ -263,12 +274,14 @@ fn sent(sent: &Sent) -> String {
     if let Some(old) = forwarded_from {
         let _ = write!(text, " (who was {old})");
     }
-    text.push_str(match (recipient.state, recipient.wakes) {
-        (_, Wakes::Waiting) => ": waiting for mail",
-        (Presence::Live, _) => ": live",
-        (Presence::Offline, _) => ": offline, reads it later",
-        (Presence::Unregistered, _) => ": nobody has that name yet, it is kept",
-    });
+    let standing = match (recipient.state, learns(recipient.wakes)) {
+        (_, Some(how)) if recipient.wakes == Wakes::Waiting => how.to_owned(),
+        (Presence::Live, Some(how)) => format!("live, {how}"),
+        (Presence::Live, None) => "live".to_owned(),
+        (Presence::Offline, _) => "offline, reads it later".to_owned(),
+        (Presence::Unregistered, _) => "nobody has that name yet, it is kept".to_owned(),
+    };
+    let _ = write!(text, ": {standing}");
     if recipient.unread > 1 {
         let age = units::age(recipient.oldest_seconds);
         let _ = write!(text, "; {} unread there, the oldest for {age}", recipient.unread);
@@ -289,6 +302,21 @@ fn broadcasted(answer: &Broadcasted) -> String {
         let _ = writeln!(text, "not sent to {}: {}", refused.name, refused.code);
     }
     text + &yours(answer.unread)
+}
+
+/// How an instance learns of mail, for people; `None` where it has to look by itself.
+pub fn learns(wakes: Wakes) -> Option<&'static str> {
+    match wakes {
+        Wakes::Waiting => Some("waiting for mail"),
+        Wakes::InboxSocket => Some("woken through its inbox"),
+        Wakes::CodexQueue => Some("woken through its queue"),
+        Wakes::OpencodePrompt => Some("woken by its plugin"),
+        Wakes::CopilotExtension => Some("woken by its extension"),
+        Wakes::RewakeHook => Some("woken by a hook"),
+        Wakes::StopHook => Some("told at the end of its turn"),
+        Wakes::PromptHook => Some("told at its next prompt"),
+        Wakes::None | Wakes::Other => None,
+    }
 }
 
 /// A last line about the caller's own mail, where there is some.
@@ -316,6 +344,10 @@ mod tests {
         assert_eq!(outcomes(BOB).to_string(), "sent 7 to bob: live\n");
         let waiting = BOB.replace("none", "waiting");
         assert_eq!(outcomes(&waiting).to_string(), "sent 7 to bob: waiting for mail\n");
+        let woken = BOB.replace("none", "inbox-socket");
+        assert_eq!(outcomes(&woken).to_string(), "sent 7 to bob: live, woken through its inbox\n");
+        let newer = BOB.replace("none", "telepathy");
+        assert_eq!(outcomes(&newer).to_string(), "sent 7 to bob: live\n");
         let away = r#"{"id":8,"to":"web","forwarded_from":"old","stored":true,"repeated":true,"unread":2,
             "recipient":{"state":"offline","unread":3,"oldest_seconds":7300,"wakes":"none"}}"#;
         let expected = "sent before as 8 to web (who was old): offline, reads it later; 3 unread there, the oldest \

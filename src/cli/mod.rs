@@ -10,6 +10,7 @@ mod caller;
 mod demo;
 mod doctor;
 mod exit;
+mod forward;
 mod hook;
 mod install;
 mod letter;
@@ -80,13 +81,7 @@ fn act(cli: Cli, given: Given) -> Result<ExitCode, Failure> {
         Verb::Completions { shell } => completions(shell),
         Verb::Install(args) => install::install(&global, args),
         Verb::Uninstall(args) => install::uninstall(&global, args),
-        Verb::Hook(args) => block_on(async {
-            if let Some(words) = hook::hook(&global, args).await {
-                // An agent must not stumble over its hook, whatever became of the words.
-                let _ = Output::stdout(Format::Json).json(&words);
-            }
-            Ok(ExitCode::Done)
-        }),
+        Verb::Hook(args) => block_on(async { Ok(hook::hook(&global, args).await) }),
         Verb::Log(args) => block_on(log::log(&global, args)),
         Verb::Doctor(args) => block_on(doctor::doctor(&global, args)),
         Verb::Demo => block_on(demo::demo(&global)),

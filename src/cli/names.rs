@@ -5,12 +5,10 @@ use std::fmt::Write as _;
 use super::args::{AutoVerb, RegisterArgs};
 use super::caller::{Caller, now};
 use super::exit::{ExitCode, Failure};
-use super::mail::yours;
+use super::mail::{learns, yours};
 use super::{text, units};
 use crate::protocol::request::{Auto, AutoSet, Nothing, Register, Release, Rename, Request};
-use crate::protocol::response::{
-    AutoState, Instance, Listed, Presence, Registered, Released, Renamed, Wakes,
-};
+use crate::protocol::response::{AutoState, Instance, Listed, Presence, Registered, Released, Renamed};
 use crate::protocol::time::Timestamp;
 
 /// Longest folder in a list, in characters: what is left of a wide terminal beside the other columns.
@@ -95,9 +93,9 @@ pub fn instances(instances: &[Instance], now: Timestamp) -> String {
 }
 
 fn presence(instance: &Instance, now: Timestamp) -> String {
-    match (instance.state, instance.wakes) {
-        (Presence::Live, Wakes::Waiting) => "live, waiting for mail".to_owned(),
-        (Presence::Live, Wakes::None) => "live".to_owned(),
+    match (instance.state, learns(instance.wakes)) {
+        (Presence::Live, Some(how)) => format!("live, {how}"),
+        (Presence::Live, None) => "live".to_owned(),
         (Presence::Offline, _) => {
             let seen = now.since(instance.last_seen).as_secs();
             format!("offline, seen {}", units::ago(seen))
@@ -136,7 +134,11 @@ fn auto_state(state: &AutoState, now: Timestamp) -> String {
         Some(at) => format!("the last {}", units::ago(now.since(at).as_secs())),
         None => "none yet".to_owned(),
     };
-    let due = if state.due { ", one is due now" } else { "" };
+    let due = match state.next_check {
+        _ if state.due => ", one is due now".to_owned(),
+        Some(at) => format!(", the next in {}", units::span(at.since(now).as_secs())),
+        None => String::new(),
+    };
     let every = state.interval_minutes;
     format!("a look every {every} min, {last}{due}\n{}", yours(state.unread))
 }
@@ -188,5 +190,11 @@ mod tests {
         let on =
             state(r#""enabled":true,"interval_minutes":5,"due":true,"last_check":"2026-11-21T21:20:00Z""#);
         assert_eq!(auto_state(&on, NOW), "a look every 5 min, the last 7 min ago, one is due now\n");
+        let soon = state(
+            r#""enabled":true,"interval_minutes":10,"due":false,"last_check":"2026-11-21T21:20:00Z",
+            "next_check":"2026-11-21T21:30:00Z""#,
+        );
+        let expected = "a look every 10 min, the last 7 min ago, the next in 2 min 51 s\n";
+        assert_eq!(auto_state(&soon, NOW), expected);
     }
 }

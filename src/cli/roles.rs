@@ -46,6 +46,7 @@ pub fn mcp(global: &Global, args: McpArgs) -> Result<ExitCode, Failure> {
             launch: !global.no_spawn,
             patience: PATIENCE,
         },
+        wake: config.wake,
         sharing: mcp::Sharing {
             files: config.share_file,
             commands: config.share_command,

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use super::day::Day;
 use super::record::HistoryRecord;
 use crate::files;
+use crate::protocol::message::MessageId;
 use crate::protocol::time::Timestamp;
 
 /// Longest line that is read, in bytes: the largest message of a generous configuration in JSON's
@@ -22,6 +23,10 @@ pub struct Filter {
     pub search: Option<String>,
     /// Only those that ended at this time or later.
     pub since: Option<Timestamp>,
+    /// Only this message.
+    pub id: Option<MessageId>,
+    /// Only the conversation that this message began.
+    pub thread: Option<MessageId>,
 }
 
 /// The records of the history that a [`Filter`] lets through, newest last.
@@ -218,6 +223,12 @@ impl Filter {
     /// The text to search for is in lower case already.
     fn lets_through(&self, record: &HistoryRecord) -> bool {
         if self.since.is_some_and(|since| record.at < since) {
+            return false;
+        }
+        if self.id.is_some_and(|id| record.id != id) {
+            return false;
+        }
+        if self.thread.is_some_and(|first| record.id != first && record.thread != Some(first)) {
             return false;
         }
         let Some(search) = &self.search else { return true };

@@ -143,8 +143,9 @@ fn filters_let_through_what_was_asked_for() {
     home.three_days();
     let summary = Some("A SHORT word".to_owned());
     home.writer.append(&[HistoryRecord { summary, ..record(10, day(3)) }]).unwrap();
-    let search =
-        |text: &str, last| ids(&mut home.open(Filter { search: Some(text.to_owned()), since: None }, last));
+    let search = |text: &str, last| {
+        ids(&mut home.open(Filter { search: Some(text.to_owned()), ..Filter::default() }, last))
+    };
     assert_eq!(search("CONTENT 4", None), [4]);
     assert_eq!(search("short W", None), [10]);
     assert_eq!(search("alice", Some(2)), [9, 10]);
@@ -153,10 +154,15 @@ fn filters_let_through_what_was_asked_for() {
     assert_eq!(search("content 1", Some(1)), [10]);
     assert_eq!(search("content 1", Some(9)), [1, 10]);
     assert_eq!(search("nowhere", Some(3)), NONE);
-    let since = |since| ids(&mut home.open(Filter { search: None, since: Some(since) }, None));
+    let since = |since| ids(&mut home.open(Filter { since: Some(since), ..Filter::default() }, None));
     assert_eq!(since(day(2)), [7, 8, 9, 10]);
     assert_eq!(since(Timestamp(day(2).0 + 1)), [10]);
     assert_eq!(since(day(4)), NONE);
+    let reply = |id, thread| HistoryRecord { thread: Some(MessageId(thread)), ..record(id, day(3)) };
+    home.writer.append(&[reply(11, 4), reply(12, 5), reply(13, 4)]).unwrap();
+    let only = |filter| ids(&mut home.open(filter, None));
+    assert_eq!(only(Filter { thread: Some(MessageId(4)), ..Filter::default() }), [4, 11, 13]);
+    assert_eq!(only(Filter { id: Some(MessageId(12)), ..Filter::default() }), [12]);
 }
 
 #[test]

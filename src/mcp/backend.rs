@@ -4,10 +4,10 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use serde_json::value::RawValue;
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, watch};
 use tokio_util::sync::CancellationToken;
 
-use crate::client::{Link, LinkConfig};
+use crate::client::{Link, LinkConfig, Resumed};
 use crate::protocol::event::Event;
 use crate::protocol::hello::Hello;
 use crate::protocol::refusal::{Refusal, RefusalCode};
@@ -37,6 +37,9 @@ pub trait Backend: Send + Sync {
 
     /// What the daemon pushes from now on.
     fn events(&self) -> broadcast::Receiver<Event>;
+
+    /// What became of the last registration on a new connection; changes with each.
+    fn resumed(&self) -> watch::Receiver<Resumed>;
 
     /// Says goodbye, after all that was queued.
     fn close(&self) -> Later<()>;
@@ -80,6 +83,10 @@ impl Backend for Linked {
 
     fn events(&self) -> broadcast::Receiver<Event> {
         self.0.events()
+    }
+
+    fn resumed(&self) -> watch::Receiver<Resumed> {
+        self.0.resumed()
     }
 
     fn close(&self) -> Later<()> {

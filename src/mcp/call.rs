@@ -14,7 +14,6 @@ use super::backend::{Answer, Later};
 use super::consent::Consents;
 use super::session::Session;
 use super::share::Sharing;
-use crate::protocol::message::MessageId;
 use crate::protocol::refusal::{Refusal, RefusalCode};
 use crate::protocol::request::{Check, Request};
 
@@ -75,7 +74,7 @@ impl Call {
             *waited = json!(began.elapsed().as_millis() as f64 / 1e3);
         }
         if leases {
-            self.session.leased(&self.context.id, ids(&answer));
+            self.session.leased(&self.context.id, messages(&answer), left(&answer));
         }
         Ok(answer)
     }
@@ -125,7 +124,7 @@ impl Call {
         let (session, id) = (Arc::clone(&self.session), self.context.id.clone());
         tokio::spawn(async move {
             if let Ok(answer) = to_value(late.await) {
-                session.leased(&id, ids(&answer));
+                session.leased(&id, messages(&answer), left(&answer));
             }
         });
     }
@@ -178,7 +177,11 @@ fn to_value(answer: Answer) -> Result<Value, Refusal> {
 }
 
 /// The messages of an answer of `check`.
-fn ids(answer: &Value) -> Vec<MessageId> {
-    let messages = answer["messages"].as_array().into_iter().flatten();
-    messages.filter_map(|message| message["id"].as_u64()).map(MessageId).collect()
+fn messages(answer: &Value) -> &[Value] {
+    answer["messages"].as_array().map_or(&[], Vec::as_slice)
+}
+
+/// Messages that wait after an answer of `check`.
+fn left(answer: &Value) -> u64 {
+    answer["unread"].as_u64().unwrap_or_default()
 }

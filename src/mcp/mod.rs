@@ -7,19 +7,25 @@
 //! - After the end of input everything that can be answered is, and the process ends within a second.
 
 mod backend;
+mod bell;
 mod call;
 mod catalog;
 mod consent;
+mod doorbell;
+mod forward;
 mod frame;
 mod ledger;
 mod lines;
 mod outbox;
 mod overlong;
 mod params;
+mod recent;
+mod ring;
 mod server;
 mod session;
 mod share;
 mod stdio;
+mod subscriptions;
 #[cfg(test)]
 mod tests;
 mod tools;
@@ -39,10 +45,12 @@ pub use session::Naming;
 pub use share::Sharing;
 
 use backend::Dial;
+use ring::Ringers;
 use server::Server;
 use session::Session;
 use stdio::{Stdio, Watch};
 
+use crate::config::Wake;
 use crate::transport;
 
 /// How long calls may go on after the end of input.
@@ -62,6 +70,8 @@ pub struct Options {
     /// Where the daemon is.
     pub dialing: Dialing,
     pub sharing: Sharing,
+    /// Which idle agents are rung.
+    pub wake: Wake,
 }
 
 /// Serves the client on stdin and stdout until its input ends.
@@ -75,7 +85,9 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
     let ended = CancellationToken::new();
     tokio::spawn(end_on_signal(ended.clone()));
     tokio::spawn(end_without_client(ended.clone()));
+    let read = if options.tools == Toolset::Terminals { "get_messages" } else { "check" };
     let parts = Parts {
+        ringers: ring::ringers(options.wake, read, options.sharing.here.cwd.clone()),
         naming: options.naming,
         tools: options.tools,
         dial: options.dialing.dial(),
@@ -91,6 +103,7 @@ struct Parts {
     tools: Toolset,
     dial: Dial,
     sharing: Sharing,
+    ringers: Ringers,
     progress_every: Duration,
 }
 
@@ -100,7 +113,7 @@ where
     R: AsyncRead + Send + Unpin + 'static,
     W: AsyncWrite + Send + Unpin + 'static,
 {
-    let session = Session::new(parts.naming, parts.dial, ended.clone());
+    let session = Session::new(parts.naming, parts.dial, parts.ringers, ended.clone());
     let watch: Arc<dyn Watch> = Arc::clone(&session) as Arc<dyn Watch>;
     let transport = Stdio::start(input, output, watch, ended.clone());
     let server = Server::new(Arc::clone(&session), parts.sharing, parts.tools, parts.progress_every);

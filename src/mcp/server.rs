@@ -15,9 +15,10 @@ use rmcp::model::{
     CustomResult, DiscoverResult, ErrorCode, ErrorData, Implementation, InitializeRequestParams,
     InitializeResult, ListResourcesResult, ListToolsResult, PaginatedRequestParams,
     ReadResourceRequestParams, ReadResourceResponse, ReadResourceResult, RequestMetaObject, Resource,
-    ResourceContents, ServerCapabilities, ServerConfig, Tool,
+    ResourceContents, ServerCapabilities, ServerConfig, SubscribeRequestParams, SubscriptionFilter, Tool,
+    UnsubscribeRequestParams,
 };
-use rmcp::service::{RequestContext, RoleServer};
+use rmcp::service::{RequestContext, RoleServer, SubscriptionContext};
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
@@ -27,6 +28,7 @@ use super::consent::Consents;
 use super::params::Args;
 use super::session::{Program, Session};
 use super::share::{Outcome, Sharing};
+use super::subscriptions::{self, Subscriptions};
 use super::tools;
 use crate::protocol::refusal::{Refusal, RefusalCode};
 use crate::protocol::request::{Check, Nothing, Request};
@@ -54,7 +56,7 @@ const KNOWN_METHODS: [&str; 9] = [
 ];
 
 const STATUS_URI: &str = "ipc://status";
-const INBOX_URI: &str = "ipc://inbox";
+pub const INBOX_URI: &str = "ipc://inbox";
 
 /// What a client is told about all of the tools at once: at most 2 KB, since some cut the rest off. Only
 /// tools of the set are named.
@@ -83,7 +85,7 @@ const HOW: &str = "\
 again. The answer tells whether the recipient is live.
 - `check` reads your mail. To wait for a reply, call it with wait_seconds; when it comes back empty, call it again or \
 go on with your work. Messages count as read once you make your next call.
-- To answer a message, `send` with reply_to set to its id.
+- To answer a message, `send` with reply_to set to its id; to pass one on, with forward set to its id.
 - A long message comes as a summary with its size: read it with `check` by id, and offset for the next pieces.
 ";
 
@@ -107,6 +109,7 @@ pub struct Server {
     session: Arc<Session>,
     sharing: Arc<Sharing>,
     consents: Arc<Consents>,
+    subscriptions: Subscriptions,
     toolset: Toolset,
     progress_every: Duration,
     calls: Semaphore,
@@ -123,6 +126,7 @@ impl Server {
             session,
             sharing: Arc::new(sharing),
             consents: Arc::default(),
+            subscriptions: Subscriptions::default(),
             toolset,
             progress_every,
             calls: Semaphore::new(CALLS_MAX),
@@ -136,6 +140,9 @@ impl Server {
 
     fn call(&self, request: &mut CallToolRequestParams, context: RequestContext<RoleServer>) -> Call {
         self.session.start(|| program(context.client_info(), &context.meta));
+        if let Some(thread) = thread(&context.meta) {
+            self.session.thread(thread);
+        }
         Call {
             session: Arc::clone(&self.session),
             sharing: Arc::clone(&self.sharing),
@@ -144,6 +151,16 @@ impl Server {
             progress_every: self.progress_every,
             context,
         }
+    }
+
+    /// A failure as the model reads it. It says of waiting mail, too, if there is any.
+    fn refused(&self, refusal: &Refusal) -> CallToolResult {
+        let mut value = failure(refusal);
+        match self.session.unread() {
+            0 => {}
+            unread => value["unread"] = json!(unread),
+        }
+        result(value, true)
     }
 
     async fn resource(&self, uri: &str, context: RequestContext<RoleServer>) -> Result<Value, ErrorData> {
@@ -166,7 +183,11 @@ impl Server {
 
 impl ServerHandler for Server {
     fn get_info(&self) -> ServerConfig {
-        let capabilities = ServerCapabilities::builder().enable_tools().enable_resources().build();
+        let capabilities = ServerCapabilities::builder()
+            .enable_tools()
+            .enable_resources()
+            .enable_resources_subscribe()
+            .build();
         let ourselves = Implementation::new("ipcd", release::version()).with_title("ipcd");
         ServerConfig::new(capabilities)
             .with_server_info(ourselves)
@@ -220,7 +241,7 @@ impl ServerHandler for Server {
         };
         let call = self.call(&mut request, context);
         let Ok(_permit) = self.calls.try_acquire() else {
-            return Ok(refused(&busy()).into());
+            return Ok(self.refused(&busy()).into());
         };
         let running = async {
             let args = Args::new(tool, request.arguments)?;
@@ -229,8 +250,8 @@ impl ServerHandler for Server {
         Ok(match caught(running).await {
             Ok(Ok(Outcome::Done(value))) => result(value, false).into(),
             Ok(Ok(Outcome::Asked(asked))) => asked.into(),
-            Ok(Err(refusal)) => refused(&refusal).into(),
-            Err(Panicked) => refused(&bug(tool.name)).into(),
+            Ok(Err(refusal)) => self.refused(&refusal).into(),
+            Err(Panicked) => self.refused(&bug(tool.name)).into(),
         })
     }
 
@@ -262,6 +283,34 @@ impl ServerHandler for Server {
         Ok(ReadResourceResult::new(vec![contents]).into())
     }
 
+    // Of the older era, whose clients have no other way.
+    async fn subscribe(
+        &self,
+        request: SubscribeRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<(), ErrorData> {
+        let counts = self.session.counts();
+        self.subscriptions.begin(&request.uri, context.peer, counts, self.session.ended())
+    }
+
+    async fn unsubscribe(
+        &self,
+        request: UnsubscribeRequestParams,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<(), ErrorData> {
+        self.subscriptions.end(&request.uri)
+    }
+
+    fn accepted_subscription_filter(&self, requested: &SubscriptionFilter) -> Option<SubscriptionFilter> {
+        Some(subscriptions::accepted(requested))
+    }
+
+    async fn listen(&self, context: SubscriptionContext) -> Result<(), ErrorData> {
+        let request = context.request_context();
+        self.session.start(|| program(request.client_info(), &request.meta));
+        subscriptions::listen(context, self.session.counts(), self.session.ended()).await
+    }
+
     async fn on_custom_request(
         &self,
         request: CustomRequest,
@@ -277,8 +326,12 @@ impl ServerHandler for Server {
 
 /// What a client says of itself.
 fn program(info: Option<Implementation>, meta: &RequestMetaObject) -> Program {
-    let thread = ["threadId", "sessionId"].iter().find_map(|key| meta.get(*key).and_then(Value::as_str));
-    Program { name: info.map(|info| info.name), session: thread.map(str::to_owned) }
+    Program { name: info.map(|info| info.name), session: thread(meta).map(str::to_owned) }
+}
+
+/// The client's own conversation, if it names it.
+fn thread(meta: &RequestMetaObject) -> Option<&str> {
+    ["threadId", "sessionId"].iter().find_map(|key| meta.get(*key).and_then(Value::as_str))
 }
 
 /// One JSON, as structured content and as the one text block: clients show a model only one of the two.
@@ -287,10 +340,6 @@ fn result(value: Value, is_error: bool) -> CallToolResult {
     let mut result = if is_error { CallToolResult::error(text) } else { CallToolResult::success(text) };
     result.structured_content = Some(value);
     result
-}
-
-fn refused(refusal: &Refusal) -> CallToolResult {
-    result(failure(refusal), true)
 }
 
 fn failure(refusal: &Refusal) -> Value {

@@ -14,17 +14,21 @@ use std::time::Duration;
 use rmcp::model::RequestId;
 use serde_json::Value;
 use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::backend::{Answer, Backend, Dial};
+use super::bell::{Bell, Ringer};
 use super::ledger::{Ledger, Stamp};
+use super::recent::Recent;
+use super::ring::Ringers;
 use super::stdio::Watch;
 use crate::protocol::event::Event;
 use crate::protocol::hello::{Hello, Role, claim};
 use crate::protocol::message::MessageId;
 use crate::protocol::refusal::{Refusal, RefusalCode};
-use crate::protocol::request::{Leases, Register, Request};
-use crate::protocol::response::{Registered, Renamed};
+use crate::protocol::request::{self, Leases, Register, Request};
+use crate::protocol::response::{Registered, Renamed, Wakes};
 use crate::release;
 
 /// How long a tool call waits for the session's name. A daemon that starts takes less than a second.
@@ -60,6 +64,11 @@ pub struct Session {
     book: Arc<Mutex<Book>>,
     /// One registration at a time; waiting for it is waiting for the name.
     registering: tokio::sync::Mutex<()>,
+    bell: Arc<Bell>,
+    ringers: Ringers,
+    ringer: OnceLock<Arc<dyn Ringer>>,
+    /// How the agent is woken: as the daemon was told in `hello`, and last.
+    wakes: Arc<Mutex<Said>>,
     /// Tells this session's keys from all others'.
     nonce: u64,
     sends: AtomicU64,
@@ -69,6 +78,7 @@ pub struct Session {
 /// What a reconnect has to know.
 struct Book {
     ledger: Ledger<RequestId>,
+    recent: Recent,
     name: Option<Named>,
     /// A person took the name away: it is not taken again unasked.
     released: bool,
@@ -79,16 +89,31 @@ struct Named {
     auto: bool,
 }
 
+#[derive(Clone, Copy, Default)]
+struct Said {
+    in_hello: Wakes,
+    last: Wakes,
+}
+
 impl Session {
     /// A session that ends with `ended`.
-    pub fn new(naming: Naming, dial: Dial, ended: CancellationToken) -> Arc<Session> {
+    pub fn new(naming: Naming, dial: Dial, ringers: Ringers, ended: CancellationToken) -> Arc<Session> {
         Arc::new(Session {
             naming,
             dial,
             backend: OnceLock::new(),
             program: OnceLock::new(),
-            book: Arc::new(Mutex::new(Book { ledger: Ledger::new(), name: None, released: false })),
+            book: Arc::new(Mutex::new(Book {
+                ledger: Ledger::new(),
+                recent: Recent::default(),
+                name: None,
+                released: false,
+            })),
             registering: tokio::sync::Mutex::new(()),
+            bell: Arc::new(Bell::new()),
+            ringers,
+            ringer: OnceLock::new(),
+            wakes: Arc::default(),
             nonce: RandomState::new().hash_one(std::process::id()),
             sends: AtomicU64::new(0),
             ended,
@@ -113,6 +138,9 @@ impl Session {
             first = true;
             program()
         });
+        if first {
+            self.hang_bell();
+        }
         if first && !self.naming.manual {
             let session = Arc::clone(self);
             tokio::spawn(async move {
@@ -121,6 +149,48 @@ impl Session {
                 }
             });
         }
+    }
+
+    /// From now on the agent is rung when mail comes.
+    fn hang_bell(self: &Arc<Session>) {
+        let ringer = self.ringer.get_or_init(|| (self.ringers)(self.client()));
+        let session = Arc::clone(self);
+        let ringing = Arc::clone(&self.bell).serve(Arc::clone(ringer), move |wakes| session.tell(wakes));
+        let ended = self.ended.clone();
+        tokio::spawn(async move { ended.run_until_cancelled(ringing).await });
+    }
+
+    /// The client named its own conversation in a call: that may be a way to ring it.
+    pub fn thread(&self, thread: &str) {
+        let Some(ringer) = self.ringer.get() else { return };
+        if ringer.thread(thread) {
+            self.tell(ringer.means());
+            self.bell.able();
+        }
+    }
+
+    /// Tells the daemon how the agent is woken, if that is news.
+    fn tell(&self, wakes: Wakes) {
+        match self.backend.get() {
+            Some(backend) => say(&**backend, &self.wakes, wakes),
+            // `hello` will say it.
+            None => lock(&self.wakes).last = wakes,
+        }
+    }
+
+    /// The daemon's count of waiting messages, whenever it says one.
+    pub fn counts(&self) -> watch::Receiver<u64> {
+        self.bell.counts()
+    }
+
+    /// The message of this number, if the agent was handed it of late.
+    pub fn recent(&self, id: MessageId) -> Option<Value> {
+        self.book().recent.find(id.0).cloned()
+    }
+
+    /// Messages that wait, by the daemon's last word.
+    pub fn unread(&self) -> u64 {
+        self.bell.unread()
     }
 
     /// Waits until this session has a name, or says why it has none. With manual naming, or after a
@@ -163,6 +233,7 @@ impl Session {
         let answer = self.call(Request::Register(request), CancellationToken::new()).await?;
         match serde_json::from_str::<Registered>(answer.get()) {
             Ok(registered) => {
+                self.bell.registered(registered.unread);
                 let mut book = self.book();
                 book.name = Some(Named { name: registered.name.to_string(), auto });
                 book.released = false;
@@ -201,9 +272,14 @@ impl Session {
         self.backend().post(request);
     }
 
-    /// The daemon leased these to the call `id`.
-    pub fn leased(&self, id: &RequestId, ids: Vec<MessageId>) {
+    /// The daemon leased these to the call `id`; `left` wait still.
+    pub fn leased(&self, id: &RequestId, messages: &[Value], left: u64) {
+        if !messages.is_empty() {
+            self.bell.read(left);
+        }
         let mut book = self.book();
+        messages.iter().for_each(|message| book.recent.keep(message));
+        let ids = messages.iter().filter_map(|message| message["id"].as_u64()).map(MessageId).collect();
         let back = book.ledger.leased(id, ids);
         self.give_back(back);
     }
@@ -261,8 +337,13 @@ impl Session {
     fn backend(&self) -> &Arc<dyn Backend> {
         self.backend.get_or_init(|| {
             let book = Arc::clone(&self.book);
-            let backend = (self.dial)(self.hello(), Arc::new(move || resume(&book)));
-            tokio::spawn(heed(backend.events(), Arc::clone(&self.book), self.ended.clone()));
+            let hello = self.hello();
+            let backend = (self.dial)(hello, Arc::new(move || resume(&book)));
+            let (bell, wakes) = (Arc::clone(&self.bell), Arc::clone(&self.wakes));
+            let ringer = self.ringer.get().cloned();
+            let heeding = heed(Arc::clone(&backend), Arc::clone(&self.book), bell, wakes, ringer);
+            let ended = self.ended.clone();
+            tokio::spawn(async move { ended.run_until_cancelled(heeding).await });
             backend
         })
     }
@@ -272,6 +353,8 @@ impl Session {
         let session = program.session.or_else(|| {
             SESSION_VARIABLES.iter().find_map(|name| std::env::var(name).ok().filter(|text| !text.is_empty()))
         });
+        let wakes = self.ringer.get().map_or(Wakes::None, |ringer| ringer.means());
+        *lock(&self.wakes) = Said { in_hello: wakes, last: wakes };
         Hello {
             protocol: release::protocol(),
             role: Role::Mcp,
@@ -279,6 +362,7 @@ impl Session {
             program: program.name.as_deref().map(claim),
             program_session: session.as_deref().map(claim),
             speak_as: None,
+            wakes: Some(wakes).filter(|wakes| *wakes != Wakes::None),
         }
     }
 
@@ -326,33 +410,67 @@ fn resume(book: &Mutex<Book>) -> Option<Register> {
     Some(Register { name: Some(named.name.clone()), auto: named.auto, held: book.ledger.held() })
 }
 
-/// Listens for a person who takes the name away, and for whoever changes it.
+/// Listens for a person who takes the name away, for whoever changes it, and for mail.
 async fn heed(
-    mut events: tokio::sync::broadcast::Receiver<Event>,
+    backend: Arc<dyn Backend>,
     book: Arc<Mutex<Book>>,
-    ended: CancellationToken,
+    bell: Arc<Bell>,
+    wakes: Arc<Mutex<Said>>,
+    ringer: Option<Arc<dyn Ringer>>,
 ) {
+    let (mut events, mut resumed) = (backend.events(), backend.resumed());
     loop {
         let event = tokio::select! {
+            biased;
+            // First, for the count that the daemon pushes comes after it.
+            Ok(()) = resumed.changed() => {
+                // What waited may have been read while no daemon could say so.
+                let unread = match &*resumed.borrow_and_update() {
+                    Some(Ok(registered)) => registered.unread,
+                    _ => 0,
+                };
+                bell.resumed(unread);
+                // `hello` said again what was true at first.
+                let Said { in_hello, last: wakes } = *lock(&wakes);
+                if wakes != in_hello {
+                    backend.post(Request::Bell(request::Bell { wakes }));
+                }
+                continue;
+            }
             event = events.recv() => event,
-            () = ended.cancelled() => return,
         };
         match event {
+            Ok(Event::Mail(waiting)) => bell.mail(waiting.unread),
             Ok(Event::Renamed(new)) => {
                 lock(&book).name = Some(Named { name: new.name.to_string(), auto: false });
             }
             Ok(Event::Released) => {
+                bell.mail(0);
                 let mut book = lock(&book);
                 book.name = None;
                 book.released = true;
             }
-            Ok(_) | Err(RecvError::Lagged(_)) => {}
+            Ok(Event::Session(named)) => {
+                if let Some(ringer) = ringer.as_ref().filter(|ringer| ringer.thread(&named.session)) {
+                    say(&*backend, &wakes, ringer.means());
+                    bell.able();
+                }
+            }
+            Ok(Event::Closing) | Err(RecvError::Lagged(_)) => {}
             Err(RecvError::Closed) => return,
         }
     }
 }
 
-fn lock(book: &Mutex<Book>) -> MutexGuard<'_, Book> {
-    // No invariant of the book spans a panic: each change to it is one call.
+/// Tells the daemon how the agent is woken, if that is news.
+fn say(backend: &dyn Backend, said: &Mutex<Said>, wakes: Wakes) {
+    let before = std::mem::replace(&mut lock(said).last, wakes);
+    if before != wakes {
+        backend.post(Request::Bell(request::Bell { wakes }));
+    }
+}
+
+fn lock<T>(book: &Mutex<T>) -> MutexGuard<'_, T> {
+    // No invariant of a book spans a panic: each change to it is one call.
     book.lock().unwrap_or_else(PoisonError::into_inner)
 }

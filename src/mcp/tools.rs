@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::call::Call;
+use super::forward;
 use super::params::{Acked, Args, to_data};
 use super::share::{self, Outcome};
 use super::waits::survivable;
@@ -56,11 +57,20 @@ async fn register(call: &Call, mut args: Args) -> Result<Value, Refusal> {
 }
 
 async fn send(call: &Call, mut args: Args) -> Result<Value, Refusal> {
+    let mut data = args.data("data");
+    if let Some(id) = args.id("forward")? {
+        if data.is_some() {
+            return Err(Refusal::invalid_argument("`forward` and `data` cannot go together")
+                .hint("the message that is passed on is the data"));
+        }
+        call.session.named().await?;
+        data = Some(forward::data(call, id).await?);
+    }
     let send = Send {
         to: args.names("to_id")?,
         content: args.body("content")?,
         summary: args.text("summary")?,
-        data: args.data("data"),
+        data,
         reply_to: args.id("reply_to")?,
         key: Some(args.own("key")?.unwrap_or_else(|| call.session.next_key())),
         ttl_seconds: args.whole("ttl_seconds")?,

@@ -12,6 +12,8 @@ pub enum Event {
     Mail(MailWaiting),
     /// This session's instance has another name now, and this session did not ask for it.
     Renamed(NewName),
+    /// The agent's client calls its own session so: a hook of it said it.
+    Session(ClientSession),
     /// This session lost its name to a person's `ipcd release`.
     Released,
     /// The daemon ends; what is unanswered may be repeated on a new connection.
@@ -28,11 +30,17 @@ pub struct NewName {
     pub name: Name,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClientSession {
+    pub session: String,
+}
+
 impl Event {
     pub fn method(&self) -> &'static str {
         match self {
             Event::Mail(_) => "mail",
             Event::Renamed(_) => "renamed",
+            Event::Session(_) => "session",
             Event::Released => "released",
             Event::Closing => "closing",
         }
@@ -43,6 +51,7 @@ impl Event {
         match method {
             "mail" => serde_json::from_str(params?.get()).ok().map(Event::Mail),
             "renamed" => serde_json::from_str(params?.get()).ok().map(Event::Renamed),
+            "session" => serde_json::from_str(params?.get()).ok().map(Event::Session),
             "released" => Some(Event::Released),
             "closing" => Some(Event::Closing),
             _ => None,

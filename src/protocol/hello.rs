@@ -3,6 +3,7 @@
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::refusal::{Refusal, RefusalCode};
+use super::response::Wakes;
 
 /// Longest text of a client about itself, in characters; the rest is cut off. It is stored with each name
 /// and stands in each list and message.
@@ -42,6 +43,9 @@ pub struct Hello {
     /// Which of several instances above a command it means.
     #[serde(default, rename = "as", skip_serializing_if = "Option::is_none")]
     pub speak_as: Option<String>,
+    /// How the agent of a front end is woken when mail comes; the call `bell` changes it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wakes: Option<Wakes>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

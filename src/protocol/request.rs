@@ -6,6 +6,7 @@ use serde_json::value::RawValue;
 use super::hello::VersionRange;
 use super::message::{Body, Data, MessageId};
 use super::refusal::{Refusal, RefusalCode};
+use super::response::Wakes;
 
 /// A recipient's name as the caller wrote it, or several.
 pub type Recipients = Vec<String>;
@@ -142,6 +143,42 @@ pub struct Retire {
     pub protocol: VersionRange,
 }
 
+/// How this session's agent is woken when mail comes, from now on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Bell {
+    pub wakes: Wakes,
+}
+
+/// A hook of the agent's client runs: is there something to say?
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Hook {
+    pub moment: Moment,
+    /// With `wait` only: how long it waits.
+    #[serde(default)]
+    pub wait_ms: u64,
+    /// With `wait` only: how it wakes the agent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wakes: Option<Wakes>,
+}
+
+/// What is going on in an agent, as its client tells a hook.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Moment {
+    /// Its session begins.
+    Start,
+    /// Its user said something.
+    Prompt,
+    /// A tool call ended.
+    Tool,
+    /// It is about to end its turn.
+    Stop,
+    /// Nothing: the hook runs in the background until there is something to say.
+    Wait,
+}
+
 /// One dead letter.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -250,6 +287,10 @@ requests! {
     Prompted(Nothing) = "prompted";
     /// Tell the audit log what a policy decided.
     Report(Report) = "report";
+    /// Say how this session's agent is woken.
+    Bell(Bell) = "bell";
+    /// Ask, as a hook of an agent, whether there is something to say.
+    Hook(Hook) = "hook";
     Status(Nothing) = "status";
     DeadList(Nothing) = "dead_list";
     DeadShow(DeadLetter) = "dead_show";

@@ -35,15 +35,39 @@ pub enum Presence {
     Unregistered,
 }
 
-/// How a recipient learns of mail.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// How a recipient learns of mail: the best way that there is right now.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Wakes {
     /// Not at all: it reads when it looks.
     #[default]
     None,
+    /// A hook of its client tells it when its user says something next.
+    PromptHook,
+    /// A hook of its client tells it when it is about to end its turn.
+    StopHook,
+    /// A hook of its client waits in the background and wakes it.
+    RewakeHook,
+    /// An extension of Copilot CLI prompts it.
+    CopilotExtension,
+    /// A plugin of opencode prompts it.
+    OpencodePrompt,
+    /// Codex queues a prompt for its thread.
+    CodexQueue,
+    /// Its client, Claude Code, takes messages from other programs.
+    InboxSocket,
     /// It waits for mail right now.
     Waiting,
+    /// Some way that a later ipcd knows.
+    #[serde(other)]
+    Other,
+}
+
+impl Wakes {
+    /// An idle agent is woken: it need not be about to do something anyway.
+    pub fn rings(self) -> bool {
+        self > Wakes::StopHook
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -164,6 +188,8 @@ pub struct Renamed {
     pub name: Name,
     pub forwards_from: Name,
     pub forward_until: Timestamp,
+    #[serde(default)]
+    pub unread: u64,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -179,9 +205,24 @@ pub struct AutoState {
     pub interval_minutes: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_check: Option<Timestamp>,
+    /// When the next look is due, if there is one to come.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_check: Option<Timestamp>,
     /// A look is due now.
     pub due: bool,
     pub unread: u64,
+}
+
+/// What a hook is told.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hooked {
+    /// Now is a time to tell the agent that mail waits.
+    pub speak: bool,
+    /// How many messages do; the daemon's own notices are not counted.
+    pub unread: u64,
+    /// Of a hook that waits: it waits in vain, and is not to ask again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub over: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -316,6 +357,7 @@ responses! {
     Renamed(Renamed),
     Released(Released),
     Auto(AutoState),
+    Hooked(Hooked),
     Status(Box<Status>),
     DeadListed(DeadListed),
     Done(Done),

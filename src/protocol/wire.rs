@@ -223,6 +223,7 @@ pub fn push_line(event: &Event) -> Vec<u8> {
     match event {
         Event::Mail(mail) => notification_line(event.method(), mail),
         Event::Renamed(new) => notification_line(event.method(), new),
+        Event::Session(named) => notification_line(event.method(), named),
         Event::Released | Event::Closing => notification_line(event.method(), &super::request::Nothing {}),
     }
 }

@@ -42,7 +42,7 @@ pub struct Ancestor {
 pub const ANCESTORS_MAX: usize = 32;
 
 #[cfg(target_os = "linux")]
-pub use linux::{is_alive, is_of_this_program, of, of_peer};
+pub use linux::{is_alive, is_of_this_program, of, of_peer, variable};
 
 #[cfg(target_os = "macos")]
 #[path = "macos/process.rs"]
@@ -68,6 +68,12 @@ pub fn is_of_this_program(pid: u32) -> bool {
     theirs.is_some() && theirs == std::env::current_exe().ok().and_then(name)
 }
 
+/// An environment variable that a process of this user was started with.
+#[cfg(not(target_os = "linux"))]
+pub fn variable(_pid: u32, _name: &str) -> Option<std::ffi::OsString> {
+    None
+}
+
 #[cfg(target_os = "linux")]
 mod linux {
     use std::fs::{self, File};
@@ -84,6 +90,9 @@ mod linux {
 
     /// Bytes of a command line that are looked at: the program and its first options.
     const CMDLINE_BYTES_MAX: u64 = 4096;
+
+    /// Bytes of an environment that are looked at. The kernel's own limit for one is larger; no shell's is.
+    const ENVIRONMENT_BYTES_MAX: u64 = 1 << 20;
 
     /// How this process sees others.
     struct View {
@@ -108,6 +117,17 @@ mod linux {
             Some(View { boot, namespaces: [mnt?, user?, namespace?] })
         })
         .as_ref()
+    }
+
+    /// An environment variable that a process of this user was started with.
+    pub fn variable(pid: u32, name: &str) -> Option<std::ffi::OsString> {
+        use std::os::unix::ffi::OsStrExt;
+        let mut environment = Vec::new();
+        let file = File::open(format!("/proc/{pid}/environ")).ok()?;
+        file.take(ENVIRONMENT_BYTES_MAX).read_to_end(&mut environment).ok()?;
+        let mut pairs = environment.split(|byte| *byte == 0);
+        let value = pairs.find_map(|pair| pair.strip_prefix(name.as_bytes())?.strip_prefix(b"="))?;
+        Some(std::ffi::OsStr::from_bytes(value).to_owned())
     }
 
     /// Facts about the process `pid` as it is now.

@@ -60,6 +60,14 @@ impl World {
         agent
     }
 
+    /// An agent of this client that is registered as `name`; the client gives it these variables.
+    pub fn agent_of(&self, client: &str, name: &str, variables: &[(&str, &str)]) -> Agent {
+        let mut agent = self.silent_with("work", &[], variables);
+        agent.handshake(client);
+        agent.ok("register", json!({"instance_id": name}));
+        agent
+    }
+
     /// An agent in this folder that has said nothing yet.
     pub fn silent(&self, folder: &str, arguments: &[&str]) -> Agent {
         self.silent_with(folder, arguments, &[])
@@ -280,11 +288,16 @@ impl Agent {
 
     /// Runs a command of `ipcd` in the agent's own shell.
     pub fn shell(&mut self, arguments: &str) -> Said {
+        self.shell_reading(arguments, "/dev/null")
+    }
+
+    /// [`Agent::shell`], with this file as the command's input.
+    pub fn shell_reading(&mut self, arguments: &str, input: &str) -> Said {
         self.ran += 1;
         let base = self.script.with_extension(format!("ran-{}", self.ran));
         let at = base.display();
         let line = format!(
-            "\"$IPCD\" {arguments} >{at}.out 2>{at}.err </dev/null; echo $? >{at}.new; mv {at}.new {at}.code\n"
+            "\"$IPCD\" {arguments} >{at}.out 2>{at}.err <{input}; echo $? >{at}.new; mv {at}.new {at}.code\n"
         );
         self.commands.as_mut().expect("open").write_all(line.as_bytes()).expect("the agent's shell reads");
         let read = |kind: &str| std::fs::read_to_string(format!("{at}.{kind}")).ok();
@@ -295,6 +308,42 @@ impl Agent {
         });
         let text = |kind| read(kind).unwrap_or_default();
         Said { code: code.expect("it did"), out: text("out"), err: text("err") }
+    }
+
+    /// Starts a command of `ipcd` in the agent's own shell, which goes on without it.
+    pub fn background(&mut self, arguments: &str, name: &str) {
+        let at = self.script.with_extension(name);
+        let at = at.display();
+        let line = format!(
+            "{{ \"$IPCD\" {arguments} >{at}.out 2>{at}.err </dev/null; echo $? >{at}.new; mv {at}.new {at}.code; }} &\n"
+        );
+        self.commands.as_mut().expect("open").write_all(line.as_bytes()).expect("the agent's shell reads");
+    }
+
+    /// What a command in the background has said by now.
+    pub fn said(&self, name: &str) -> String {
+        let at = self.script.with_extension(name);
+        std::fs::read_to_string(format!("{}.out", at.display())).unwrap_or_default()
+    }
+
+    /// Waits for the end of a command in the background.
+    pub fn ended(&self, name: &str) -> Said {
+        let at = self.script.with_extension(name);
+        let read = |kind: &str| std::fs::read_to_string(format!("{}.{kind}", at.display())).ok();
+        let mut code = None;
+        until(&format!("{name} ends"), || {
+            code = read("code").and_then(|text| text.trim().parse().ok());
+            code.is_some()
+        });
+        let text = |kind| read(kind).unwrap_or_default();
+        Said { code: code.expect("it did"), out: text("out"), err: text("err") }
+    }
+
+    /// Its client closes the front end's input and goes on.
+    pub fn closes_its_front_end(&mut self) {
+        let pid = self.pid();
+        self.stdin = None;
+        until("the front end ends", || !runs(pid));
     }
 
     pub fn stderr(&self) -> String {

@@ -17,6 +17,7 @@ use crate::protocol::name::NameKey;
 use crate::protocol::peer::{Ancestor, Peer, ProcessId};
 use crate::protocol::refusal::{Refusal, RefusalCode};
 use crate::protocol::request::Request;
+use crate::protocol::response::Wakes;
 use crate::protocol::time::{Now, Tick, Timestamp};
 use crate::protocol::wire::CallId;
 
@@ -49,6 +50,7 @@ pub struct Actor {
     pub client_session: Option<String>,
     pub cwd: String,
     pub speak_as: Option<String>,
+    pub wakes: Option<Wakes>,
     /// Processes above it, nearest first; `~` before one says that it is a wrapper.
     pub above: Vec<String>,
     /// The terminal that it and those above it run in.
@@ -115,6 +117,7 @@ impl Actor {
             client_session: None,
             cwd: format!("/w/{label}"),
             speak_as: None,
+            wakes: None,
             above: vec![format!("{label}'s host")],
             terminal: None,
             invisible: false,
@@ -163,6 +166,7 @@ impl World {
             program: Some(actor.client.clone()),
             program_session: actor.client_session.clone(),
             speak_as: actor.speak_as.clone(),
+            wakes: actor.wakes,
         };
         let peer = Peer {
             process,

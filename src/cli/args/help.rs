@@ -18,6 +18,7 @@ Examples:
   ipcd send api the schema is in docs/schema.sql
   ipcd send api,web --summary 'build broken' -- --locked does not build any more
   git diff | ipcd send reviewer --summary 'please look at this' -
+  ipcd send web --forward 41 have a look at this
   ipcd send api --reply-to 41 --data '{\"port\":8080}' here is the port";
 
 pub(super) const CHECK: &str = "\
@@ -68,6 +69,7 @@ Works without a daemon. Messages stay here for the history time of the configura
 
 Examples:
   ipcd log --search 'schema'
+  ipcd log --thread 41
   ipcd log --limit 1000 --json | jq -r '.from' | sort | uniq -c";
 
 pub(super) const MCP: &str = "\
@@ -80,8 +82,13 @@ Examples:
 
 pub(super) const HOOK: &str = "\
 Says how many messages wait, in the client's own form, and nothing that a peer wrote. Silent when
-nothing waits, when there is no daemon, and when anything goes wrong; the exit code is always 0.
-After a tool call it speaks only when `ipcd auto` is on and a look is due.
+nothing waits, when there is no daemon, and when anything goes wrong; the exit code is 0 then.
+At the end of a turn it tells each message once. After a tool call it speaks only when `ipcd auto` is
+on and a look is due.
+
+`wait` stays in the background until a message is to be told, says so on stderr and ends with 2, by
+which Claude Code wakes its agent (asyncRewake). `watch` goes on and writes a line for each wake, for
+plugins. Both end with their agent; one of them waits at a time.
 
 Example, in ~/.claude/settings.json:
   {\"hooks\":{\"Stop\":[{\"hooks\":[{\"type\":\"command\",\"command\":\"ipcd hook Stop --client claude\"}]}]}}";

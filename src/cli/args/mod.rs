@@ -12,6 +12,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::agents::Program;
 use crate::protocol::message::{Data, MessageId};
+use crate::protocol::response::Wakes;
 
 #[derive(Debug, Parser)]
 #[command(
@@ -129,6 +130,9 @@ pub struct SendArgs {
     /// Number of the message that this one answers
     #[arg(long, value_name = "ID", value_parser = message_id)]
     pub reply_to: Option<MessageId>,
+    /// Pass this message on, whole; words are welcome and not needed
+    #[arg(long, value_name = "ID", value_parser = message_id, conflicts_with = "data")]
+    pub forward: Option<MessageId>,
     /// Make it a dead letter when nobody reads it in time
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     pub ttl: Option<u64>,
@@ -285,6 +289,9 @@ pub struct LogArgs {
     /// Who did what to whom, and what was refused by which rule, instead of the messages
     #[arg(long, conflicts_with = "full")]
     pub audit: bool,
+    /// Only the conversation that this message began
+    #[arg(long, value_name = "ID", value_parser = message_id, conflicts_with = "audit")]
+    pub thread: Option<MessageId>,
     /// The whole of each message, not only its beginning
     #[arg(long)]
     pub full: bool,
@@ -423,11 +430,12 @@ pub struct DoctorArgs {
 #[derive(Args, Debug)]
 #[command(after_help = help::HOOK)]
 pub struct HookArgs {
-    /// The event, as the client names it: SessionStart, UserPromptSubmit, PostToolUse, Stop, …
+    /// The event, as the client names it: SessionStart, UserPromptSubmit, PostToolUse, Stop, …; or
+    /// `wait` and `watch`, for hooks that stay in the background
     pub event: String,
-    /// Whose hook it is
+    /// Whose hook it is; without it, the environment tells
     #[arg(long, value_parser = hooked())]
-    pub client: Program,
+    pub client: Option<Program>,
 }
 
 fn at_least_one(text: &str) -> Result<usize, String> {
@@ -441,7 +449,7 @@ fn message_id(text: &str) -> Result<MessageId, String> {
 
 /// The clients whose hooks ipcd can answer.
 fn hooked() -> impl TypedValueParser<Value = Program> {
-    clients(|program| program.hook().is_some())
+    clients(|program| program.hook().is_some() || program.watched() != Wakes::RewakeHook)
 }
 
 fn any_client() -> impl TypedValueParser<Value = Program> {

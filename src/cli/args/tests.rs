@@ -68,7 +68,8 @@ fn what_makes_no_sense_is_a_usage_error() {
         &["dead", "purge"],
         &["dead", "purge", "7", "--all"],
         &["auto", "start", "abc"],
-        &["hook", "Stop"],
+        &["hook"],
+        &["hook", "Stop", "--client", "zed"],
         &["frobnicate"],
     ];
     for words in cases {

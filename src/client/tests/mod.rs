@@ -129,6 +129,7 @@ fn hello() -> Hello {
         program: None,
         program_session: None,
         speak_as: None,
+        wakes: None,
     }
 }
 

@@ -89,6 +89,7 @@ impl FrontEnd {
             program: None,
             program_session: None,
             speak_as: None,
+            wakes: None,
         };
         let peer = Peer { process: Some(machine.begin_process(self.pid)), ..Peer::default() };
         let (outbox, lines) = unbounded_channel();

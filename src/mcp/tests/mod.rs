@@ -1,9 +1,11 @@
 //! The whole front end against a scripted daemon: raw lines in, raw lines out.
 
+mod bells;
 mod handshake;
 mod hardening;
 mod mail;
 mod sharing;
+mod subscriptions;
 mod tools;
 
 use std::sync::{Arc, Mutex};
@@ -12,13 +14,16 @@ use std::time::Duration;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, DuplexStream};
-use tokio::sync::{Notify, broadcast};
+use tokio::sync::{Notify, broadcast, watch};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::backend::{Answer, Backend, Dial, Later, Resume, cancelled};
+use super::bell::Ringer;
+use super::ring::Ringers;
 use super::{Naming, Parts, Sharing, Toolset, serve};
+use crate::client::Resumed;
 use crate::protocol::event::Event;
 use crate::protocol::hello::Hello;
 use crate::protocol::refusal::{Refusal, RefusalCode};
@@ -51,6 +56,7 @@ struct Daemon {
     changed: Notify,
     script: Script,
     events: broadcast::Sender<Event>,
+    resumed: watch::Sender<Resumed>,
     hello: Mutex<Option<Hello>>,
     resume: Mutex<Option<Resume>>,
 }
@@ -71,6 +77,7 @@ impl Daemon {
             changed: Notify::new(),
             script: Box::new(script),
             events: broadcast::channel(16).0,
+            resumed: watch::channel(None).0,
             hello: Mutex::default(),
             resume: Mutex::default(),
         })
@@ -174,6 +181,10 @@ impl Backend for Dialled {
         self.0.events.subscribe()
     }
 
+    fn resumed(&self) -> watch::Receiver<Resumed> {
+        self.0.resumed.subscribe()
+    }
+
     fn close(&self) -> Later<()> {
         self.0.note(Seen::Bye);
         Box::pin(async {})
@@ -230,6 +241,7 @@ struct Setup {
     naming: Naming,
     tools: Toolset,
     sharing: Sharing,
+    ringer: Arc<dyn Ringer>,
     progress_every: Duration,
     /// Bytes that the way out holds before it blocks.
     pipe: usize,
@@ -245,6 +257,7 @@ impl Default for Setup {
                 commands: CommandPolicy::default(),
                 here: Here { cwd: std::env::temp_dir(), home: None, ipcd: "ipcd".into(), remote: None },
             },
+            ringer: Arc::new(bells::Mute),
             progress_every: Duration::from_secs(12),
             pipe: PIPE,
         }
@@ -265,8 +278,9 @@ impl Client {
             *dialled.resume.lock().unwrap() = Some(resume);
             Arc::new(Dialled(Arc::clone(&dialled)))
         });
-        let Setup { naming, tools, sharing, progress_every, .. } = setup;
-        let parts = Parts { naming, tools, dial, sharing, progress_every };
+        let Setup { naming, tools, sharing, ringer, progress_every, .. } = setup;
+        let ringers: Ringers = Box::new(move |_| Arc::clone(&ringer));
+        let parts = Parts { naming, tools, dial, sharing, ringers, progress_every };
         let serving = tokio::spawn(serve(input, output, parts, CancellationToken::new()));
         Client { to: Some(to), from: BufReader::new(from), serving, daemon }
     }

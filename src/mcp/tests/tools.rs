@@ -1,6 +1,8 @@
 //! Each tool's arguments as the daemon gets them.
 
 use super::*;
+use crate::protocol::message::MessageId;
+use crate::protocol::request::Check;
 
 /// The request that a call becomes, as its parameters.
 async fn becomes(client: &mut Client, tool: &str, arguments: Value) -> Value {
@@ -190,5 +192,48 @@ async fn resources_show_the_status_and_the_inbox() {
     assert!(check.peek);
     let missing = client.request(4, "resources/read", json!({"uri": "ipc://other"})).await;
     assert_eq!(missing["error"]["code"], -32002);
+    client.finish().await;
+}
+
+#[tokio::test]
+async fn a_message_is_passed_on_whole_after_it_was_read() {
+    let script = |request: &Request| match request {
+        Request::Check(Check { id: None, .. }) => {
+            let message = json!({"id": 7, "from": "bob", "to": "webapp", "sent_at": "2026-11-21T21:24:00Z",
+                "content": "hi", "data": {"n": 123456789012345678901234567890u128.to_string()}, "hops": 3,
+                "sender": {"verified": "full"}});
+            Some(Reply::Now(answer(
+                json!({"messages": [message], "remaining": 0, "waited_seconds": 0.0, "unread": 0}),
+            )))
+        }
+        Request::Check(Check { id: Some(MessageId(8)), offset, .. }) => {
+            let (content, next) =
+                if *offset == 0 { ("{\"content\":\"lo", Some(14)) } else { ("ng\",\"data\":[1]}", None) };
+            let message =
+                json!({"id": 8, "from": "bob", "content": content, "next_offset": next, "whole": "json"});
+            Some(Reply::Now(answer(
+                json!({"messages": [message], "remaining": 0, "waited_seconds": 0.0, "unread": 0}),
+            )))
+        }
+        Request::Check(_) => Some(refusal(RefusalCode::UnknownMessage, "no message")),
+        _ => None,
+    };
+    let mut client = Client::ready(script).await;
+    client.call(1, "check", json!({})).await;
+    client.call(2, "send", json!({"to_id": "carol", "content": "see", "forward": 7})).await;
+    let forwarded = |client: &Client| match client.daemon.last() {
+        Request::Send(send) => serde_json::from_str::<Value>(send.data.unwrap().get()).unwrap(),
+        other => panic!("{other:?}"),
+    };
+    let expected = json!({"type": "forwarded", "id": 7, "from": "bob", "to": "webapp",
+        "sent_at": "2026-11-21T21:24:00Z", "content": "hi", "data": {"n": "123456789012345678901234567890"}});
+    assert_eq!(forwarded(&client), expected);
+    client.call(3, "send", json!({"to_id": "carol", "content": "", "forward": 8})).await;
+    let expected = json!({"type": "forwarded", "id": 8, "from": "bob", "content": "long", "data": [1]});
+    assert_eq!(forwarded(&client), expected);
+    let unknown = client.call(4, "send", json!({"to_id": "carol", "content": "", "forward": 9})).await;
+    assert_eq!(unknown["error"]["code"], "unknown_message");
+    let both = client.call(5, "send", json!({"to_id": "c", "content": "", "forward": 7, "data": {}})).await;
+    assert_eq!(both["error"]["code"], "invalid_argument");
     client.finish().await;
 }

@@ -149,6 +149,7 @@ fn row_41_a_session_does_not_expire() {
         program: None,
         program_session: None,
         speak_as: None,
+        wakes: None,
     };
     let call = |broker: &mut Broker, hours: u64, session: u64, request: Request| {
         broker.tick(at(hours));

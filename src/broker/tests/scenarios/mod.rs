@@ -20,7 +20,10 @@ macro_rules! files {
     };
 }
 
-files!(names, auto_names, renames, leases, waits, reading, sending, limits, time, speakers, restarts, dead);
+files!(
+    names, auto_names, renames, leases, waits, reading, sending, limits, time, speakers, restarts, dead,
+    bells
+);
 
 /// Plays one scenario and writes down what came of it. All of the broker's API that scenarios touch
 /// is behind this.

@@ -9,7 +9,7 @@ use crate::protocol::message::Mail;
 use crate::protocol::refusal::Refusal;
 use crate::protocol::response::{
     AutoState, Broadcasted, Checked, DeadListed, Listed, Recipient, Registered, Response, SendOutcome, Sent,
-    SentMany, Status,
+    SentMany, Status, Wakes,
 };
 use crate::protocol::time::Timestamp;
 
@@ -93,6 +93,10 @@ fn answer(world: &World, response: &Response) -> Vec<String> {
             format!("released {}, which was {}", r.name, if r.was_live { "live" } else { "offline" })
         }
         Response::Auto(auto) => self::auto(auto),
+        Response::Hooked(h) => {
+            let says = if h.speak { "is to speak" } else { "is silent" };
+            format!("{says}, {} waiting{}", h.unread, if h.over { ", and over" } else { "" })
+        }
         Response::Status(status) => return self::status(world, status),
         Response::DeadListed(dead) => return self::dead(dead),
         Response::Done(_) => "done".to_owned(),
@@ -126,7 +130,11 @@ fn sent(sent: &Sent) -> String {
 fn recipient(r: &Recipient) -> String {
     let state = format!("{:?}", r.state).to_lowercase();
     let oldest = if r.oldest_seconds > 0 { format!(" oldest {}s", r.oldest_seconds) } else { String::new() };
-    let wakes = if r.wakes == crate::protocol::response::Wakes::Waiting { " waiting" } else { "" };
+    let wakes = match r.wakes {
+        Wakes::None => String::new(),
+        Wakes::Waiting => " waiting".to_owned(),
+        wakes => format!(" by {}", serde_json::to_value(wakes).expect("a word").as_str().expect("a word")),
+    };
     format!("{state}{wakes} with {}{oldest},", r.unread)
 }
 

@@ -9,9 +9,10 @@ use crate::broker::limits::Limits;
 use crate::protocol::hello::Role;
 use crate::protocol::message::{Body, Data, MessageId};
 use crate::protocol::request::{
-    Auto, AutoSet, Broadcast, Check, DeadLetter, DeadLetters, Leases, Nothing, Register, Release, Rename,
-    Request, Send,
+    Auto, AutoSet, Bell, Broadcast, Check, DeadLetter, DeadLetters, Hook, Leases, Nothing, Register, Release,
+    Rename, Request, Send,
 };
+use crate::protocol::response::Wakes;
 use crate::protocol::time::Timestamp;
 
 /// A world in which a scenario plays. It begins with the first line that is not about limits.
@@ -176,6 +177,7 @@ fn describe(world: &mut World, who: &str, words: &Words) {
     actor.client_session = words.get("session").or(actor.client_session.take());
     actor.speak_as = words.get("as");
     actor.terminal = words.number("terminal").map(|number| number as u32).or(actor.terminal);
+    actor.wakes = words.get("wakes").map(wakes);
     actor.invisible |= words.has("unseen");
 }
 
@@ -236,6 +238,12 @@ fn request(verb: &str, words: &Words) -> Request {
             from,
         }),
         "prompted" => Request::Prompted(Nothing {}),
+        "rings" => Request::Bell(Bell { wakes: wakes(argument.expect("how")) }),
+        "asks" => Request::Hook(Hook {
+            moment: serde_json::from_value(argument.expect("when").into()).expect("a moment"),
+            wait_ms: words.get("wait").map_or(0, |wait| duration(&wait).as_millis() as u64),
+            wakes: words.get("by").map(wakes),
+        }),
         "status" => Request::Status(Nothing {}),
         "dead" => match words.number("id") {
             Some(id) => Request::DeadShow(DeadLetter { id: MessageId(id) }),
@@ -246,6 +254,10 @@ fn request(verb: &str, words: &Words) -> Request {
         "stops" => Request::Stop(Nothing {}),
         _ => panic!("what is {verb:?}"),
     }
+}
+
+fn wakes(word: String) -> Wakes {
+    serde_json::from_value(word.into()).expect("a way of waking")
 }
 
 /// The text given, or `size=` bytes of it.
