@@ -1,6 +1,7 @@
 //! `send` and `broadcast`: from a call to rows. The whole call is refused before anything is stored,
 //! or each recipient has an outcome of its own.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -281,10 +282,12 @@ impl Broker {
 /// Names in a call: an array, or several in one string with commas between them.
 fn recipients(written: &[String]) -> Result<Vec<Name>, Refusal> {
     let mut names: Vec<Name> = Vec::new();
+    // How many there may be is decided later: a look through all names for each would take its square.
+    let mut seen = BTreeSet::new();
     let parts = written.iter().flat_map(|w| w.split(',')).map(str::trim);
     for name in parts.filter(|part| !part.is_empty() || written.len() == 1 && written[0].is_empty()) {
         let name = Name::parse(name)?;
-        if !names.iter().any(|n| n.key() == name.key()) {
+        if seen.insert(name.key()) {
             names.push(name);
         }
     }

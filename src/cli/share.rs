@@ -21,13 +21,14 @@ use crate::protocol::request::{Report, ReportedAct, Request, Send, Verdict as De
 use crate::protocol::response::Done;
 use crate::share::command::Command;
 use crate::share::file::OpenFile;
-use crate::share::{Here, Shared, Verdict, declined, unasked};
+use crate::share::{Here, Shared, Verdict, declined, fits, unasked};
 
 pub async fn share(caller: &mut Caller, verb: ShareVerb) -> Result<ExitCode, Failure> {
     let config = Config::load(&Paths::from_env()?.config_file)?;
     let here = Here::current()?;
     match verb {
         ShareVerb::File { path, to, description } => {
+            fits(description.as_deref())?;
             let file = OpenFile::open(&path, &here)?;
             let what = format!("the file {}", file.resolved().display());
             let told = Told {
@@ -51,6 +52,7 @@ pub async fn share(caller: &mut Caller, verb: ShareVerb) -> Result<ExitCode, Fai
             Ok(caller.show(request, Outcomes::to_string).await?.exit_code())
         }
         ShareVerb::Command { to, argv, description } => {
+            fits(description.as_deref())?;
             let command = Command::parse(&line(&argv)?)?;
             let told =
                 Told { act: ReportedAct::ShareCommand, subject: command.argv().join(" "), to: to.clone() };

@@ -2,13 +2,20 @@
 //!
 //! A line is parsed to a [`Value`] before it becomes one of the SDK's types: those are untagged enums,
 //! and numbers beyond 64 bits survive them only that way. A `tools/call` is taken apart by hand, so
-//! that a malformed one is refused as such and its arguments are never guessed at.
+//! that a malformed one is refused as such and its arguments are never guessed at; one that says
+//! something twice is refused, since whoever showed it to a person may have shown the other.
 
 use rmcp::model::{
     CallToolRequest, CallToolRequestParams, ClientJsonRpcMessage, ClientNotification, ClientRequest,
     ErrorCode, ErrorData, JsonRpcError, JsonRpcMessage, RequestId, ServerJsonRpcMessage,
 };
 use serde_json::{Map, Value};
+
+use super::params::quoted;
+use super::twice;
+
+/// Longest reason why a call is malformed, in characters.
+const REASON_CHARS_MAX: usize = 200;
 
 /// What a line is.
 pub enum Frame {
@@ -49,20 +56,26 @@ impl Frame {
                         "`id` is neither an integer nor a string",
                     )
                 })?;
-                Frame::request(id, fields)
+                Frame::request(id, fields, line)
             }
             (true, None) => Ok(Frame::notification(fields)),
             (false, _) => Ok(Frame::other(fields)),
         }
     }
 
-    fn request(id: RequestId, mut fields: Map<String, Value>) -> Result<Frame, Complaint> {
+    fn request(id: RequestId, mut fields: Map<String, Value>, line: &[u8]) -> Result<Frame, Complaint> {
         if fields.get("method").and_then(Value::as_str) == Some("tools/call") {
+            if let Some(key) = twice::key(line) {
+                let text = format!("tools/call: `{}` stands twice in it", quoted(&key));
+                return Err(Complaint::new(Some(id), ErrorCode::INVALID_PARAMS, text));
+            }
             let params = fields.remove("params").unwrap_or_default();
             return match tool_call(params) {
                 Ok(request) => Ok(Frame::Request(id, Box::new(request))),
                 Err(e) => {
-                    Err(Complaint::new(Some(id), ErrorCode::INVALID_PARAMS, format!("tools/call: {e}")))
+                    // It may quote the whole of what is wrong.
+                    let why: String = e.to_string().chars().take(REASON_CHARS_MAX).collect();
+                    Err(Complaint::new(Some(id), ErrorCode::INVALID_PARAMS, format!("tools/call: {why}")))
                 }
             };
         }
@@ -141,6 +154,11 @@ mod tests {
                 -32602,
             ),
             (r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":["a"]}"#, Some(1), -32602),
+            (
+                r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a","arguments":{"a":1,"a":2}}}"#,
+                Some(1),
+                -32602,
+            ),
         ] {
             let Err(complaint) = Frame::parse(line.as_bytes()) else { panic!("{line}") };
             assert_eq!((complaint.id, complaint.code.0), (id.map(RequestId::Number), code), "{line}");

@@ -29,6 +29,7 @@ mod subscriptions;
 #[cfg(test)]
 mod tests;
 mod tools;
+mod twice;
 mod waits;
 
 use std::sync::Arc;

@@ -12,7 +12,8 @@ use super::catalog::{Definition, Kind};
 use crate::protocol::message::{Body, Data, MessageId};
 use crate::protocol::refusal::Refusal;
 
-/// Longest piece of a senseless value that a refusal quotes, in characters.
+/// Longest piece of what a client wrote that a refusal quotes, in characters: it says which, and a model
+/// has it in its context.
 const QUOTED_CHARS_MAX: usize = 40;
 
 /// The arguments that are not taken yet.
@@ -33,9 +34,7 @@ impl Args {
                 [] => format!("`{}` takes no arguments", tool.name),
                 _ => format!("the arguments of `{}` are {}", tool.name, known()),
             };
-            return Err(
-                Refusal::invalid_argument(format!("no argument `{}`", unknown.escape_debug())).hint(hint)
-            );
+            return Err(Refusal::invalid_argument(format!("no argument `{}`", quoted(unknown))).hint(hint));
         }
         if let Some(missing) = tool.fields.iter().find(|f| f.required && !given.contains_key(f.name)) {
             return Err(Refusal::invalid_argument(format!("`{}` is missing", missing.name)).hint(format!(
@@ -170,12 +169,22 @@ fn whole_number(value: &Value) -> Option<u64> {
     whole.parse().ok()
 }
 
+/// The beginning of a text that may be long, with nothing in it that moves a cursor.
+pub fn quoted(text: &str) -> String {
+    let mut rest = text.chars();
+    let shown: String = rest.by_ref().take(QUOTED_CHARS_MAX).flat_map(plain).collect();
+    if rest.next().is_some() { shown + "…" } else { shown }
+}
+
+/// Control characters by their numbers; quotes and backslashes as they are, since JSON escapes them again.
+fn plain(c: char) -> impl Iterator<Item = char> {
+    let escaped = c.is_control().then(|| c.escape_debug());
+    let same = escaped.is_none().then_some(c);
+    escaped.into_iter().flatten().chain(same)
+}
+
 fn senseless(name: &str, want: &str, got: &Value) -> Refusal {
-    let mut shown: String = got.to_string().chars().take(QUOTED_CHARS_MAX + 1).collect();
-    if shown.chars().count() > QUOTED_CHARS_MAX {
-        shown.pop();
-        shown.push('…');
-    }
+    let shown = quoted(&got.to_string());
     Refusal::invalid_argument(format!("`{name}` is {shown}")).hint(format!("`{name}` takes {want}"))
 }
 

@@ -25,7 +25,7 @@ use tokio::sync::Semaphore;
 use super::call::Call;
 use super::catalog::Toolset;
 use super::consent::Consents;
-use super::params::Args;
+use super::params::{Args, quoted};
 use super::session::{Program, Session};
 use super::share::{Outcome, Sharing};
 use super::subscriptions::{self, Subscriptions};
@@ -173,7 +173,7 @@ impl Server {
             }
             INBOX_URI => call.check(Check { peek: true, ..Check::default() }).await,
             _ => {
-                let text = format!("no resource {uri}: there are {STATUS_URI} and {INBOX_URI}");
+                let text = format!("no resource {}: there are {STATUS_URI} and {INBOX_URI}", quoted(uri));
                 return Err(ErrorData::resource_not_found(text, None));
             }
         };
@@ -236,7 +236,7 @@ impl ServerHandler for Server {
     ) -> Result<CallToolResponse, ErrorData> {
         let Some(tool) = self.toolset.find(&request.name) else {
             let names: Vec<&str> = self.toolset.tools().map(|tool| tool.name).collect();
-            let text = format!("no tool `{}`: there are {}", request.name.escape_debug(), names.join(", "));
+            let text = format!("no tool `{}`: there are {}", quoted(&request.name), names.join(", "));
             return Err(ErrorData::invalid_params(text, None));
         };
         let call = self.call(&mut request, context);
@@ -320,7 +320,7 @@ impl ServerHandler for Server {
         if KNOWN_METHODS.contains(&method.as_str()) {
             return Err(ErrorData::invalid_params(format!("{method}: malformed params"), None));
         }
-        Err(ErrorData::new(ErrorCode::METHOD_NOT_FOUND, method, None))
+        Err(ErrorData::new(ErrorCode::METHOD_NOT_FOUND, quoted(&method), None))
     }
 }
 

@@ -3,6 +3,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rmcp::model::InputRequiredResult;
 use serde_json::{Value, json};
@@ -12,12 +13,15 @@ use super::consent::{Consent, plain};
 use super::params::{Args, to_data};
 use crate::protocol::message::Body;
 use crate::protocol::name::Name;
-use crate::protocol::refusal::Refusal;
+use crate::protocol::refusal::{Refusal, RefusalCode};
 use crate::protocol::request::{Auto, AutoSet, Report, ReportedAct, Request, Send, Verdict as Decided};
 use crate::share::command::Command;
 use crate::share::file::OpenFile;
 use crate::share::policy::{CommandPolicy, FilePolicy};
-use crate::share::{Here, Shared, Verdict, declined, unasked};
+use crate::share::{self, Here, Shared, Verdict, declined, unasked};
+
+/// How long a file system may take to open a file or to read it: one that hangs holds no call for ever.
+const FILE_WAIT: Duration = Duration::from_secs(10);
 
 /// What may be shared, and from where.
 pub struct Sharing {
@@ -57,7 +61,9 @@ impl Envelope {
         for name in &to {
             Name::parse(name)?;
         }
-        Ok(Envelope { to, from: args.own("from_id")?, description: args.text("description")? })
+        let description = args.text("description")?;
+        share::fits(description.as_deref())?;
+        Ok(Envelope { to, from: args.own("from_id")?, description })
     }
 
     /// The recipients, as a question shows them.
@@ -200,17 +206,21 @@ async fn send(call: &Call, envelope: Envelope, shared: Shared) -> Result<Value, 
     call.ask(Request::Send(send)).await
 }
 
-/// Does what blocks on another thread, and leaves it there when the call is over.
+/// Does what blocks on another thread, and leaves it there when the call is over or it takes too long.
 async fn blocking<T: std::marker::Send + 'static>(
     call: &Call,
     work: impl FnOnce() -> Result<T, Refusal> + std::marker::Send + 'static,
 ) -> Result<T, Refusal> {
     let work = tokio::task::spawn_blocking(work);
     let work = async {
-        match work.await {
-            Ok(outcome) => outcome,
+        match tokio::time::timeout(FILE_WAIT, work).await {
+            Ok(Ok(outcome)) => outcome,
             // A panic there is a panic of this call.
-            Err(error) => std::panic::resume_unwind(error.into_panic()),
+            Ok(Err(error)) => std::panic::resume_unwind(error.into_panic()),
+            Err(_) => {
+                let message = format!("the file system did not answer within {} s", FILE_WAIT.as_secs());
+                Err(Refusal::new(RefusalCode::Timeout, message).hint("try again when it does"))
+            }
         }
     };
     stoppable(call, work).await

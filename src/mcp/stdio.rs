@@ -24,6 +24,7 @@ use super::frame::{Complaint, Frame};
 use super::ledger::Stamp;
 use super::lines::{Lines, Piece};
 use super::outbox::Outbox;
+use super::params::quoted;
 use crate::protocol::LINE_BYTES_MAX;
 
 /// Bytes of one read.
@@ -175,7 +176,8 @@ impl Reader {
     async fn request(&mut self, id: RequestId, request: ClientRequest, began: Stamp) {
         if !lock(&self.pending).insert(id.clone()) {
             // An answer under this id would pass for the answer to the first.
-            let text = format!("a request with the id `{id}` is still being worked on");
+            let text =
+                format!("a request with the id `{}` is still being worked on", quoted(&id.to_string()));
             return self.complain(Complaint::new(None, ErrorCode::INVALID_REQUEST, text));
         }
         if !self.opened && is_too_early(&request) {

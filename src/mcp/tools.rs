@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::call::Call;
 use super::forward;
-use super::params::{Acked, Args, to_data};
+use super::params::{Acked, Args, quoted, to_data};
 use super::share::{self, Outcome};
 use super::waits::survivable;
 use crate::protocol::message::{Body, MessageId};
@@ -35,7 +35,7 @@ pub async fn run(call: &Call, name: &str, args: Args) -> Result<Outcome, Refusal
         "send_message" => send_message(call, args).await,
         "get_messages" => get_messages(call, args).await,
         "watch_messages" => watch_messages(call, args).await,
-        _ => Err(Refusal::invalid_argument(format!("no tool `{}`", name.escape_debug()))),
+        _ => Err(Refusal::invalid_argument(format!("no tool `{}`", quoted(name)))),
     }
     .map(Outcome::Done)
 }

@@ -22,6 +22,9 @@ pub const FILE_BYTES_MAX: u64 = 1 << 20;
 /// Text that needs more bytes than this as a JSON string travels as base64, which never needs more.
 const TEXT_JSON_BYTES_MAX: usize = 1_400_000;
 
+/// Longest path, in bytes, as on Linux. A longer one is quoted nowhere.
+const PATH_BYTES_MAX: usize = 4 << 10;
+
 /// A regular file, open for reading, at most [`FILE_BYTES_MAX`] long when it was opened.
 #[derive(Debug)]
 pub struct OpenFile {
@@ -39,6 +42,11 @@ impl OpenFile {
     /// # Errors
     /// `unreadable`, `not_a_file`, `too_large`.
     pub fn open(path: &Path, here: &Here) -> Result<OpenFile, Refusal> {
+        let bytes = path.as_os_str().len();
+        if bytes > PATH_BYTES_MAX {
+            let message = format!("the path has {bytes} bytes, it may have {PATH_BYTES_MAX}");
+            return Err(Refusal::invalid_argument(message).hint("give the path of one file"));
+        }
         let path = here.absolute(path);
         let unreadable = |error| unreadable(&path, error);
         // Asked by name first: even a short opening can have effects on a device or on a FIFO's writer.

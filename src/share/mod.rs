@@ -68,6 +68,23 @@ pub enum Remote {
     Ssh,
 }
 
+/// Longest description of what is shared, in bytes: the message has to hold it beside a whole file.
+pub const DESCRIPTION_BYTES_MAX: usize = 4 << 10;
+
+/// Whether a description can go along. Asked before anything is read or run.
+///
+/// # Errors
+/// `too_large`.
+pub fn fits(description: Option<&str>) -> Result<(), Refusal> {
+    match description.map_or(0, str::len) {
+        0..=DESCRIPTION_BYTES_MAX => Ok(()),
+        bytes => {
+            let message = format!("`description` has {bytes} bytes, the limit is {DESCRIPTION_BYTES_MAX}");
+            Err(Refusal::new(RefusalCode::TooLarge, message).hint("say what it is in a few words"))
+        }
+    }
+}
+
 /// The refusal for a share that needs a yes, from a client that cannot ask for one.
 pub fn unasked(rule: &str) -> Refusal {
     Refusal::new(

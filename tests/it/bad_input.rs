@@ -131,6 +131,48 @@ fn a_tool_names_what_is_wrong_with_its_arguments() {
     assert_eq!(alice.ok("list_instances", json!({}))["instances"][0]["name"], "alice");
 }
 
+/// However much is wrong, the answer says it in a few words and at once, and the next call is answered.
+#[test]
+fn giant_arguments_get_short_answers() {
+    let world = World::new();
+    let mut alice = world.agent("alice");
+    let giant = "x".repeat(4 << 20);
+    let names: Vec<String> = (0..100_000).map(|n| format!("n{n}")).collect();
+    for (tool, arguments) in [
+        ("send", json!({"to_id": giant, "content": "x"})),
+        ("send", json!({"to_id": names, "content": "x"})),
+        ("send", json!({"to_id": names.join(","), "content": "x"})),
+        ("send", json!({"to_id": "bob", "content": giant})),
+        ("send", json!({"to_id": "bob", "content": "x", "summary": giant})),
+        ("send", json!({"to_id": "bob", "content": "x", "key": giant})),
+        ("send", json!({"to_id": "bob", "content": "x", giant.clone(): 1})),
+        ("send", json!({"to_id": "bob", "content": "x", "\u{1}".repeat(1 << 20): 1})),
+        ("register", json!({"instance_id": giant})),
+        ("rename", json!({"new_id": giant})),
+        ("share_file", json!({"to_id": "bob", "filepath": giant})),
+        ("share_file", json!({"to_id": "bob", "filepath": "x", "description": giant})),
+        ("share_command", json!({"to_id": "bob", "command": giant})),
+        ("share_command", json!({"to_id": "bob", "command": "touch ran", "description": giant})),
+        ("check", json!({"ack": giant})),
+    ] {
+        let outcome = alice.call(tool, arguments);
+        let said = outcome.value.to_string();
+        assert!(outcome.is_error && said.len() < 1_000, "{tool}: {} bytes: {said:.200}", said.len());
+        alice.ok("list_instances", json!({}));
+    }
+    assert!(!world.home().join("work/ran").exists(), "nothing runs that could not be sent");
+    for (method, params) in [
+        ("tools/call", json!({"name": giant})),
+        ("tools/call", json!({"name": "send", "arguments": giant})),
+        ("resources/read", json!({"uri": giant})),
+        (&*giant, json!({})),
+    ] {
+        let id = alice.send(method, params);
+        let answer = alice.answer(id).to_string();
+        assert!(answer.contains("error") && answer.len() < 1_000, "{} bytes: {answer:.200}", answer.len());
+    }
+}
+
 #[test]
 fn the_front_end_skips_a_line_that_is_too_long() {
     let world = World::new();
