@@ -171,6 +171,32 @@ fn nothing_survives_its_command() {
     assert_eq!((figure.survivors, figure.hangs), (0, 0));
 }
 
+/// Whoever ends the process between the two ends the command with it, and the agent hears of it.
+#[cfg(target_os = "linux")]
+#[test]
+fn nothing_survives_the_process_that_watches() {
+    let mut arena = Arena::new();
+    let mut alice = arena.world.agent("alice");
+    for (signal, escapes) in
+        [("TERM", ESCAPES), ("INT", ESCAPES), ("KILL", &["sleep 300 &", "sleep 300 >/dev/null &"])]
+    {
+        let (command, mark) = arena.command(escapes, "sleep 300");
+        let call = share(&mut alice, &command);
+        arena.ready();
+        let note = std::fs::read_to_string(arena.world.home().join(format!("work/ready-{}", arena.marks)));
+        let leader = note.expect("a note").trim().to_owned();
+        let stat = std::fs::read_to_string(format!("/proc/{leader}/stat")).expect("the command");
+        let parent = stat.rsplit_once(") ").and_then(|(_, rest)| rest.split(' ').nth(1)).expect("a parent");
+        kill(parent.parse().expect("a pid"), signal);
+        let outcome = alice.finish(call);
+        until("all of it is gone", || marked(&mark).is_empty());
+        match signal {
+            "KILL" => assert_eq!(outcome.value["error"]["code"], "retry", "{outcome:?}"),
+            _ => assert_eq!(outcome.value["signal"], "SIGKILL", "{outcome:?}"),
+        }
+    }
+}
+
 /// Credentials of every sort that an agent may have, by name or by look.
 const CREDENTIALS: [(&str, &str); 5] = [
     ("MY_SERVICE_TOKEN", "correct-horse-battery"),
