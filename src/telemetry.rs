@@ -105,7 +105,11 @@ impl LogFile {
         let mut options = OpenOptions::new();
         options.append(true).create(true);
         #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        {
+            use std::os::unix::fs::OpenOptionsExt as _;
+            // Neither through a link nor into a FIFO, which would wait for a reader.
+            options.mode(0o600).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK);
+        }
         let file = options.open(path)?;
         let bytes = file.metadata()?.len();
         let mut log = LogFile { file, bytes, bytes_max };

@@ -116,7 +116,8 @@ async fn start_and_serve(options: Options, gaps: &[armour::Gap]) -> anyhow::Resu
     directory::private_dir(&paths.state_dir).map_err(refusal_of)?;
     directory::private_dir(&paths.runtime_dir).map_err(refusal_of)?;
     if detached {
-        crate::telemetry::to_file(crate::telemetry::Role::Daemon, &paths.log).context("opening the log")?;
+        let opened = crate::telemetry::to_file(crate::telemetry::Role::Daemon, &paths.log);
+        opened.with_context(|| format!("cannot open the log `{}`", paths.log.display()))?;
     } else {
         crate::telemetry::to_stderr(crate::telemetry::Role::Daemon);
     }
