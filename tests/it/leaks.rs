@@ -22,6 +22,10 @@ fn nothing_stays_of_clients_that_died() {
     let pid = daemon.pid();
     let mut author = world.client();
     registered(&mut author, "author");
+    // That is in the audit log, which stays open from its first record on.
+    until("the audit log is there", || {
+        world.state().join("audit").read_dir().is_ok_and(|mut d| d.next().is_some())
+    });
     let (open, (before, _)) = (descriptors(pid), memory_mib(pid));
     let deaths = from_env("IPCD_TEST_DEATHS", DEATHS);
     let mut leased = 0;
