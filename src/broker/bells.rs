@@ -58,7 +58,7 @@ impl Bells {
 impl Broker {
     /// A front end says by what means it rings its agent.
     pub(super) fn bell(&mut self, session: SessionId, bell: Bell) -> Result<Response, Refusal> {
-        let Some(s) = self.presence.sessions.get_mut(&session).filter(|s| s.hello.role == Role::Mcp) else {
+        let Some(s) = self.presence.session_mut(session).filter(|s| s.hello.role == Role::Mcp) else {
             return Err(Refusal::new(RefusalCode::NotRegistered, "only a front end rings its agent"));
         };
         s.wakes = bell.wakes;
@@ -105,9 +105,9 @@ impl Broker {
 
     /// A hook knows what its client calls its own session, and the front end may need it to ring.
     fn pass_session_on(&mut self, hook: SessionId, mailbox: MailboxId) {
-        let named = self.presence.sessions.get(&hook).and_then(|s| s.hello.program_session.clone());
+        let named = self.presence.sessions().get(&hook).and_then(|s| s.hello.program_session.clone());
         let Some((named, holder)) = named.zip(self.presence.holder(mailbox)) else { return };
-        let Some(s) = self.presence.sessions.get_mut(&holder) else { return };
+        let Some(s) = self.presence.session_mut(holder) else { return };
         if s.client_session.as_ref() != Some(&named) {
             s.client_session = Some(named.clone());
             let event = Event::Session(ClientSession { session: named });
@@ -187,7 +187,7 @@ impl Broker {
     }
 
     fn own_bell(&self, mailbox: MailboxId) -> Wakes {
-        let session = self.presence.holder(mailbox).and_then(|holder| self.presence.sessions.get(&holder));
+        let session = self.presence.holder(mailbox).and_then(|holder| self.presence.sessions().get(&holder));
         session.map_or(Wakes::None, |s| s.wakes)
     }
 

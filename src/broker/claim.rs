@@ -79,7 +79,7 @@ impl Broker {
     }
 
     fn claimant(&self, session: SessionId) -> Result<Claimant, Refusal> {
-        let Some(s) = self.presence.sessions.get(&session) else {
+        let Some(s) = self.presence.sessions().get(&session) else {
             return Err(Refusal::new(RefusalCode::NotRegistered, "no such session"));
         };
         let (process, host, current) = match s.hello.role {
@@ -114,7 +114,7 @@ impl Broker {
             }
             Speaker::Instance(mailbox) => Some(mailbox),
         };
-        let host = self.presence.sessions.get(&session).and_then(|s| s.peer.host()).cloned();
+        let host = self.presence.sessions().get(&session).and_then(|s| s.peer.host()).cloned();
         let Some(host) = host else {
             return Err(Refusal::invalid_argument("the shell above this command cannot be seen")
                 .hint("run it from a shell of this machine and user"));

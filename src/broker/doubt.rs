@@ -35,7 +35,8 @@ impl Broker {
 
     /// Agents for which a command would speak, if their front ends still run.
     fn doubtful_above(&self, session: SessionId) -> Vec<(MailboxId, ProcessId)> {
-        let Some(session) = self.presence.sessions.get(&session).filter(|s| s.hello.role == Role::Cli) else {
+        let Some(session) = self.presence.sessions().get(&session).filter(|s| s.hello.role == Role::Cli)
+        else {
             return Vec::new();
         };
         let above = |host: &ProcessId| session.peer.ancestors.iter().any(|a| a.process == *host);

@@ -20,7 +20,7 @@ impl Broker {
     /// Messages that wait to be read: neither leased nor dead.
     pub(super) fn unread(&self, mailbox: MailboxId) -> u64 {
         let unsettled = self.state.mailboxes.get(&mailbox).map_or(0, |m| m.unsettled.len());
-        (unsettled - self.presence.leased_in(mailbox).min(unsettled)) as u64
+        (unsettled - self.presence.leased_in(mailbox).count().min(unsettled)) as u64
     }
 
     /// Waiting messages that ring a bell: the daemon's own notices do not.
@@ -32,8 +32,12 @@ impl Broker {
     pub(super) fn rings_for(&self, mailbox: MailboxId) -> Told {
         let rings =
             |id: &MessageId| self.state.messages.get(id).is_some_and(|m| m.row.from_mailbox.is_some());
-        let all = self.ready(mailbox).filter(rings);
-        all.fold(Told::default(), |told, id| Told { unread: told.unread + 1, last: Some(id) })
+        let Some(m) = self.state.mailboxes.get(&mailbox) else { return Told::default() };
+        // Notices are in nobody's share. Leases are few; what waits may be much.
+        let leased = self.presence.leased_in(mailbox).filter(rings).count();
+        let is_ready = |id: &MessageId| self.presence.leased_to(mailbox, *id).is_none();
+        let last = m.unsettled.keys().rev().find(|id| is_ready(id) && rings(id)).copied();
+        Told { unread: m.taken().messages.saturating_sub(leased) as u64, last }
     }
 
     /// Ready deliveries, oldest first.

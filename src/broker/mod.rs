@@ -133,7 +133,7 @@ impl Broker {
         self.begin(now);
         match input {
             Input::Opened { session, hello, peer } => {
-                self.presence.sessions.insert(session, Session::new(hello, peer));
+                self.presence.open(session, Session::new(hello, peer));
             }
             Input::Call { session, call, request } => self.call(session, call, request),
             Input::Cancelled { session, call } => {
@@ -177,7 +177,7 @@ impl Broker {
     }
 
     pub fn sessions(&self) -> usize {
-        self.presence.sessions.len()
+        self.presence.sessions().len()
     }
 
     fn begin(&mut self, now: Now) {
@@ -263,7 +263,7 @@ impl Broker {
     fn hang_up(&mut self, mailbox: MailboxId, process: &ProcessId) {
         let Some(session) = self.presence.holder(mailbox) else { return };
         let of_process = |s: &Session| s.peer.process.as_ref() == Some(process);
-        if self.presence.sessions.get(&session).is_some_and(of_process) {
+        if self.presence.sessions().get(&session).is_some_and(of_process) {
             self.close(session, false);
         }
     }
@@ -275,7 +275,7 @@ impl Broker {
         for (mailbox, id) in self.presence.leases_of(session) {
             self.return_lease(mailbox, id, polite);
         }
-        let held = self.presence.sessions.get(&session).and_then(|s| s.mailbox);
+        let held = self.presence.sessions().get(&session).and_then(|s| s.mailbox);
         if let Some(mailbox) = held {
             self.presence.let_go(mailbox);
             self.end_bell(mailbox);
@@ -289,7 +289,7 @@ impl Broker {
                 self.update_holder(mailbox, |h| h.host = None);
             }
         }
-        self.presence.sessions.remove(&session);
+        self.presence.close(session);
     }
 
     /// The one place where a durable fact changes.
@@ -359,7 +359,7 @@ impl Broker {
 
     /// Refused below an agent: only a person may `what`.
     fn person(&self, session: SessionId, what: &str) -> Result<(), Refusal> {
-        let cli = self.presence.sessions.get(&session).is_some_and(|s| s.hello.role == Role::Cli);
+        let cli = self.presence.sessions().get(&session).is_some_and(|s| s.hello.role == Role::Cli);
         match self.speaker(session) {
             Ok(Speaker::User) if cli => Ok(()),
             _ => Err(Refusal::new(RefusalCode::NeedsHuman, format!("only a person may {what}")).hint(
@@ -396,9 +396,7 @@ impl Broker {
         for mailbox in std::mem::take(&mut self.touched) {
             let Some(session) = self.presence.holder(mailbox) else { continue };
             let waits = self.rings_for(mailbox);
-            let Some(s) = self.presence.sessions.get_mut(&session) else { continue };
-            if s.told != waits {
-                s.told = waits;
+            if self.presence.tell(session, waits) {
                 let unread = waits.unread;
                 let event = Event::Mail(MailWaiting { unread });
                 self.step.effects.push(Effect::Push { session, event });

@@ -195,10 +195,12 @@ fn is_zero(number: &u32) -> bool {
 }
 
 impl MessageRow {
-    /// Bytes that count against limits: content, summary and data as they were decoded.
     pub fn size(&self) -> usize {
-        let summary = self.summary.as_ref().map_or(0, String::len);
-        let data = self.data.as_ref().map_or(0, |d| d.get().len());
-        self.content.0.len() + summary + data
+        message_size(&self.content, self.summary.as_deref(), self.data.as_ref())
     }
+}
+
+/// Bytes that count against limits: content, summary and data as they were decoded.
+pub fn message_size(content: &Body, summary: Option<&str>, data: Option<&Data>) -> usize {
+    content.0.len() + summary.map_or(0, str::len) + data.map_or(0, |d| d.get().len())
 }

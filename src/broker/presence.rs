@@ -35,10 +35,12 @@ pub struct Told {
 
 #[derive(Debug, Default)]
 pub struct Presence {
-    pub sessions: BTreeMap<SessionId, Session>,
+    sessions: BTreeMap<SessionId, Session>,
     /// Which session holds a mailbox's name.
     holders: BTreeMap<MailboxId, SessionId>,
     leases: BTreeMap<(MailboxId, MessageId), SessionId>,
+    /// Something is other than it was at the last [`Presence::take_changed`].
+    changed: bool,
 }
 
 /// Who held which name by a connection, and which mail, at one moment.
@@ -65,12 +67,45 @@ impl Session {
 }
 
 impl Presence {
+    pub fn sessions(&self) -> &BTreeMap<SessionId, Session> {
+        &self.sessions
+    }
+
+    pub fn session_mut(&mut self, session: SessionId) -> Option<&mut Session> {
+        self.changed = true;
+        self.sessions.get_mut(&session)
+    }
+
+    pub fn open(&mut self, number: SessionId, session: Session) {
+        self.changed = true;
+        self.sessions.insert(number, session);
+    }
+
+    pub fn close(&mut self, session: SessionId) {
+        self.changed = true;
+        self.sessions.remove(&session);
+    }
+
+    /// `session` is told what waits; false if it knows.
+    pub fn tell(&mut self, session: SessionId, waits: Told) -> bool {
+        let Some(s) = self.sessions.get_mut(&session).filter(|s| s.told != waits) else { return false };
+        s.told = waits;
+        self.changed = true;
+        true
+    }
+
+    /// Whether [`Presence::holdings`] may be others than when this was asked last.
+    pub fn take_changed(&mut self) -> bool {
+        std::mem::take(&mut self.changed)
+    }
+
     pub fn holder(&self, mailbox: MailboxId) -> Option<SessionId> {
         self.holders.get(&mailbox).copied()
     }
 
     /// `session` holds this mailbox's name from now on; whoever held it before does not.
     pub fn hold(&mut self, session: SessionId, mailbox: MailboxId) {
+        self.changed = true;
         self.let_go(mailbox);
         if let Some(s) = self.sessions.get_mut(&session) {
             s.mailbox = Some(mailbox);
@@ -82,6 +117,7 @@ impl Presence {
     /// Nobody holds this mailbox's name by a connection; returns who did.
     pub fn let_go(&mut self, mailbox: MailboxId) -> Option<SessionId> {
         let session = self.holders.remove(&mailbox)?;
+        self.changed = true;
         if let Some(s) = self.sessions.get_mut(&session) {
             s.mailbox = None;
         }
@@ -89,6 +125,7 @@ impl Presence {
     }
 
     pub fn lease(&mut self, mailbox: MailboxId, message: MessageId, session: SessionId) {
+        self.changed = true;
         self.leases.insert((mailbox, message), session);
     }
 
@@ -97,7 +134,7 @@ impl Presence {
     }
 
     pub fn unlease(&mut self, mailbox: MailboxId, message: MessageId) {
-        self.leases.remove(&(mailbox, message));
+        self.changed |= self.leases.remove(&(mailbox, message)).is_some();
     }
 
     pub fn holdings(&self) -> Holdings {
@@ -108,6 +145,7 @@ impl Presence {
     /// As it was at that moment, for sessions that are still here and for what `state` still holds.
     /// Who came since holds nothing.
     pub fn take_back(&mut self, then: &Holdings, state: &State) {
+        self.changed = true;
         self.holders.clear();
         for s in self.sessions.values_mut() {
             (s.mailbox, s.told) = (None, Told::default());
@@ -128,8 +166,9 @@ impl Presence {
     }
 
     /// Leased deliveries of one mailbox.
-    pub fn leased_in(&self, mailbox: MailboxId) -> usize {
-        self.leases.range((mailbox, MessageId(0))..=(mailbox, MessageId(u64::MAX))).count()
+    pub fn leased_in(&self, mailbox: MailboxId) -> impl Iterator<Item = MessageId> + '_ {
+        let leases = self.leases.range((mailbox, MessageId(0))..=(mailbox, MessageId(u64::MAX)));
+        leases.map(|((_, message), _)| *message)
     }
 
     pub fn leases_of(&self, session: SessionId) -> Vec<(MailboxId, MessageId)> {
@@ -145,6 +184,7 @@ impl Presence {
         let moved: Vec<_> = self.leases.keys().filter(|(mailbox, _)| *mailbox == from).copied().collect();
         for (mailbox, message) in moved {
             if let Some(session) = self.leases.remove(&(mailbox, message)) {
+                self.changed = true;
                 self.leases.insert((into, message), session);
             }
         }

@@ -21,7 +21,7 @@ impl Broker {
     /// A prompt hook's word: a person spoke to the agent above, and what the agent writes next is no
     /// more part of a conversation that only agents keep alive.
     pub(super) fn prompted(&mut self, session: SessionId) -> Result<Response, Refusal> {
-        let cli = self.presence.sessions.get(&session).is_some_and(|s| s.hello.role == Role::Cli);
+        let cli = self.presence.sessions().get(&session).is_some_and(|s| s.hello.role == Role::Cli);
         if !cli {
             return Err(Refusal::new(RefusalCode::NeedsHuman, "only a prompt hook knows of a prompt")
                 .hint("stop and tell your user"));

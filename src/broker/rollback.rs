@@ -25,7 +25,13 @@ pub(super) struct Confirmed {
 impl Broker {
     /// What was drained last is durable, or had nothing to make durable.
     pub fn confirm(&mut self) {
-        self.confirmed = Confirmed { holdings: self.presence.holdings(), waiters: self.waiters.clone() };
+        // A send alone changes neither: with hundreds of sessions their copy would cost more than it.
+        if self.presence.take_changed() {
+            self.confirmed.holdings = self.presence.holdings();
+        }
+        if self.waiters.take_changed() {
+            self.confirmed.waiters = self.waiters.clone();
+        }
     }
 
     /// What was drained last, `failed`, is not durable as far as is known, and `rows` are what the store
@@ -98,7 +104,7 @@ impl Broker {
         for waiter in before.into_iter().chain(newly.collect::<Vec<_>>()) {
             let is_answered =
                 answered.iter().any(|(session, call)| *session == waiter.session && *call == waiter.call);
-            if is_answered || !self.presence.sessions.contains_key(&waiter.session) {
+            if is_answered || !self.presence.sessions().contains_key(&waiter.session) {
                 continue;
             }
             if self.state.mailboxes.contains_key(&waiter.mailbox) {

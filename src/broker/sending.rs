@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::Broker;
 use super::SessionId;
 use super::keys::digest;
-use super::mutation::{KeyOutcome, MailboxId, MessageRow, Mutation};
+use super::mutation::{KeyOutcome, MailboxId, MessageRow, Mutation, message_size};
 use super::presence::Speaker;
 use super::quota::Chain;
 use super::reply::Reply;
@@ -29,6 +29,13 @@ struct Draft {
     thread: Option<MessageId>,
     ttl: Option<Duration>,
     chain: Chain,
+}
+
+impl Draft {
+    /// As [`MessageRow::size`] will have it.
+    fn size(&self) -> usize {
+        message_size(&self.content, self.summary.as_deref(), self.data.as_ref())
+    }
 }
 
 /// A recipient's mailbox, and the old name by which it was found.
@@ -117,10 +124,9 @@ impl Broker {
         };
         let mut outcomes = Vec::new();
         let mut fits = Vec::new();
-        let row = self.row(&draft, MessageId(0));
         for mailbox in self.audience(from) {
             let to = self.name_of(mailbox);
-            match self.check_room(mailbox, from, row.size()) {
+            match self.check_room(mailbox, from, draft.size()) {
                 Ok(()) => fits.push((mailbox, to)),
                 Err(refusal) => outcomes.push(KeyOutcome::Refused { to: to.to_string(), refusal }),
             }
@@ -217,8 +223,7 @@ impl Broker {
     }
 
     fn send_to(&mut self, draft: &Draft, target: &Target, written: &str) -> KeyOutcome {
-        let size = self.row(draft, MessageId(0)).size();
-        if let Err(refusal) = self.check_room(target.mailbox, draft.from, size) {
+        if let Err(refusal) = self.check_room(target.mailbox, draft.from, draft.size()) {
             self.drop_if_unclaimed(target.mailbox);
             return KeyOutcome::Refused { to: written.to_owned(), refusal };
         }
@@ -272,7 +277,7 @@ impl Broker {
     }
 
     fn sender_facts(&self, session: SessionId) -> Sender {
-        self.presence.sessions.get(&session).map_or_else(Sender::default, |s| {
+        self.presence.sessions().get(&session).map_or_else(Sender::default, |s| {
             let client = s.hello.program.as_deref().unwrap_or(&s.hello.client);
             s.peer.sender(Some(client))
         })

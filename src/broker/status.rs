@@ -60,7 +60,7 @@ impl Broker {
     /// Which versions of which programs are connected, most sessions first.
     fn clients(&self) -> Vec<ClientProgram> {
         let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
-        for session in self.presence.sessions.values() {
+        for session in self.presence.sessions().values() {
             *counts.entry(&session.hello.client).or_default() += 1;
         }
         let mut programs: Vec<ClientProgram> = counts

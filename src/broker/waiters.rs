@@ -35,14 +35,21 @@ pub struct Waiters {
     waiting: BTreeMap<u64, Waiter>,
     by_mailbox: BTreeSet<(MailboxId, u64)>,
     by_deadline: BTreeSet<(Tick, u64)>,
+    /// Somebody came or went since the last [`Waiters::take_changed`].
+    changed: bool,
 }
 
 impl Waiters {
     pub fn park(&mut self, waiter: Waiter) {
         self.next += 1;
+        self.changed = true;
         self.by_mailbox.insert((waiter.mailbox, self.next));
         self.by_deadline.insert((waiter.deadline, self.next));
         self.waiting.insert(self.next, waiter);
+    }
+
+    pub fn take_changed(&mut self) -> bool {
+        std::mem::take(&mut self.changed)
     }
 
     /// The first one that waits for this mailbox's mail.
@@ -65,6 +72,7 @@ impl Waiters {
 
     pub fn take(&mut self, number: u64) -> Option<Waiter> {
         let waiter = self.waiting.remove(&number)?;
+        self.changed = true;
         self.by_mailbox.remove(&(waiter.mailbox, number));
         self.by_deadline.remove(&(waiter.deadline, number));
         Some(waiter)

@@ -1,13 +1,18 @@
-//! The engine: the one thread that owns the broker and the store.
+//! The engine: the one task that owns the broker and the store.
 //!
 //! It takes what came in while the last commit ran, lets the broker decide, commits once for all of
 //! it, and only then lets answers out. So a commit is shared by everyone who waits for one, without a
 //! timer, and nothing leaves the daemon before it is durable.
+//!
+//! It runs on the thread of the sessions, and a commit blocks that thread. Whoever calls meanwhile would
+//! have to wait for the commit's end anyway; and no answer waits for one thread to wake another, which
+//! takes longer than all that the broker does (`docs/performance.md`).
 
 use std::collections::BTreeMap;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 
-use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
+use tokio::task::yield_now;
+use tokio::time::timeout;
 
 use super::alarm::Alarm;
 use super::archive::Archive;
@@ -16,7 +21,7 @@ use super::clock::Clock;
 use super::program::Program;
 use super::trouble::Trouble;
 use crate::broker::mutation::MailboxId;
-use crate::broker::{Broker, Effect, Input, SessionId, Step};
+use crate::broker::{Broker, Effect, Ended, Input, SessionId, Step};
 use crate::planted::{Bug, planted};
 use crate::protocol::LINE_BYTES_MAX;
 use crate::protocol::event::Event;
@@ -30,6 +35,11 @@ use crate::store::{Store, StoreError};
 
 /// Inputs in one batch: bounds what one commit holds, and how long the first of them waits for it.
 const BATCH_INPUTS_MAX: usize = 256;
+
+/// Turns of the other tasks that may bring nothing while fewer have spoken than took part in the last
+/// batch: whoever was answered a moment ago is likely to speak again, and each turn costs a look at the
+/// sockets, a fiftieth of a commit.
+const EMPTY_TURNS_MAX: u32 = 16;
 
 /// What a session's writer gets.
 #[derive(Debug)]
@@ -90,16 +100,16 @@ pub struct Engine {
     /// What `status` says of the daemon, but for what changes.
     pub program: Program,
     pub facts: DaemonStatus,
-    pub commands: Receiver<Command>,
+    pub commands: UnboundedReceiver<Command>,
     pub notices: UnboundedSender<Notice>,
 }
 
 impl Engine {
     /// Runs until it is told to stop, nobody can tell it anything any more, or the store fails for good.
-    pub fn run(self) {
+    pub async fn run(self) {
         let notices = self.notices.clone();
         let mut running = Running::new(self);
-        let end = match running.serve() {
+        let end = match running.serve().await {
             Ok(()) => End::Stopped,
             Err(error) => End::Failed(error),
         };
@@ -120,17 +130,28 @@ pub(super) struct Running {
     outboxes: BTreeMap<SessionId, Outbox>,
     /// Sessions that said their last word in this batch. They still hear what they asked before.
     closed: Vec<SessionId>,
+    /// How deliveries ended, for the history.
+    ended: Vec<Ended>,
+    /// Commands in the last batch.
+    last_batch: usize,
     trouble: Trouble,
 }
 
 impl Running {
     pub(super) fn new(engine: Engine) -> Running {
-        Running { engine, outboxes: BTreeMap::new(), closed: Vec::new(), trouble: Trouble::default() }
+        Running {
+            engine,
+            outboxes: BTreeMap::new(),
+            closed: Vec::new(),
+            ended: Vec::new(),
+            last_batch: 0,
+            trouble: Trouble::default(),
+        }
     }
 
-    fn serve(&mut self) -> Result<(), StoreError> {
+    async fn serve(&mut self) -> Result<(), StoreError> {
         self.start()?;
-        while self.turn()? {}
+        while self.turn().await? {}
         self.stop()
     }
 
@@ -143,46 +164,66 @@ impl Running {
 
     /// Waits for a command or a deadline, and takes the batch that has come by then through one
     /// commit. False: it was the last.
-    pub(super) fn turn(&mut self) -> Result<bool, StoreError> {
-        let Some(first) = self.wait() else { return Ok(false) };
+    pub(super) async fn turn(&mut self) -> Result<bool, StoreError> {
+        let Some(first) = self.wait().await else { return Ok(false) };
+        let batch = self.gather(first).await;
         let mut stop = false;
         self.engine.broker.tick(self.engine.clock.now());
-        for command in self.gather(first) {
+        for command in batch {
             stop |= self.take(command);
         }
         self.commit_and_release()?;
+        if !self.ended.is_empty() {
+            // After the answers: the history is no promise, and nobody waits for it.
+            yield_now().await;
+            self.remember();
+        }
         Ok(!stop)
     }
 
     /// One batch: `first` and what else is there. Others that are about to speak are let go ahead, as long
-    /// as each turn of theirs brings something: a commit alone costs each of them more than that.
-    fn gather(&self, first: Option<Command>) -> Vec<Command> {
+    /// as turns of theirs bring something: a commit alone costs each of them more than that.
+    async fn gather(&mut self, first: Option<Command>) -> Vec<Command> {
         let mut batch: Vec<Command> = first.into_iter().collect();
         // On a full disk each call is for itself.
         let most = if self.trouble.is_full() { batch.len() } else { BATCH_INPUTS_MAX };
-        // With one session there is nobody else to let go ahead.
-        let mut first_turn = self.engine.broker.sessions() > 1 && most > batch.len();
+        let mut empty_turns = 0;
         loop {
             let before = batch.len();
-            batch.extend(self.engine.commands.try_iter().take(most - before));
-            let more = batch.len() > before || std::mem::take(&mut first_turn);
-            if !more || batch.len() >= most {
+            while batch.len() < most
+                && let Ok(command) = self.engine.commands.try_recv()
+            {
+                batch.push(command);
+            }
+            if batch.len() > before {
+                empty_turns = 0;
+            }
+            if batch.len() >= most || empty_turns >= self.patience(batch.len()) {
+                self.last_batch = batch.len();
                 return batch;
             }
-            std::thread::yield_now();
+            empty_turns += 1;
+            yield_now().await;
+        }
+    }
+
+    /// How many turns of the others in a row may bring nothing, with so many commands in hand.
+    fn patience(&self, commands: usize) -> u32 {
+        match commands {
+            // There is nobody else, or nobody spoke: a deadline came.
+            _ if commands == 0 || self.engine.broker.sessions() < 2 => 0,
+            _ if commands < self.last_batch => EMPTY_TURNS_MAX,
+            _ => 1,
         }
     }
 
     /// The next command, or none when a deadline of the broker came first. `None`: nobody can send any.
-    fn wait(&self) -> Option<Option<Command>> {
-        let commands = &self.engine.commands;
-        let Some(deadline) = self.engine.broker.next_deadline() else {
-            return commands.recv().ok().map(Some);
-        };
-        match commands.recv_timeout(self.engine.clock.until(deadline)) {
-            Ok(command) => Some(Some(command)),
-            Err(RecvTimeoutError::Timeout) => Some(None),
-            Err(RecvTimeoutError::Disconnected) => None,
+    async fn wait(&mut self) -> Option<Option<Command>> {
+        let next = self.engine.commands.recv();
+        let Some(deadline) = self.engine.broker.next_deadline() else { return next.await.map(Some) };
+        match timeout(self.engine.clock.until(deadline), next).await {
+            Ok(command) => command.map(Some),
+            Err(_) => Some(None),
         }
     }
 
@@ -244,7 +285,15 @@ impl Running {
 
     pub(super) fn stop(&mut self) -> Result<(), StoreError> {
         self.engine.broker.handle(self.engine.clock.now(), Input::Stopping);
-        self.commit_and_release()
+        self.commit_and_release()?;
+        self.remember();
+        Ok(())
+    }
+
+    /// Writes down how deliveries ended.
+    fn remember(&mut self) {
+        self.engine.archive.remember(&self.ended);
+        self.ended.clear();
     }
 
     fn commit_and_release(&mut self) -> Result<(), StoreError> {
@@ -306,7 +355,6 @@ impl Running {
 
     /// Lets effects out: their mutations are durable.
     fn release(&mut self, effects: Vec<Effect>) {
-        let mut ended = Vec::new();
         for effect in effects {
             match effect {
                 Effect::Reply { session, call, mut outcome, copies } => {
@@ -323,14 +371,12 @@ impl Running {
                 Effect::Push { session, event } => {
                     self.send(session, Outgoing::Line(wire::push_line(&event)))
                 }
-                Effect::Ended(delivery) => ended.push(delivery),
+                Effect::Ended(delivery) => self.ended.push(delivery),
                 Effect::Stop => {
                     let _ = self.engine.notices.send(Notice::StopWanted);
                 }
             }
         }
-        // After the answers: the history is no promise, and nobody waits for it.
-        self.engine.archive.remember(&ended);
     }
 
     /// The batch is not durable: each of its calls is refused, and nothing else of it leaves.
@@ -382,12 +428,13 @@ impl Running {
     }
 }
 
-/// Sends commands to the engine from the I/O thread.
+/// Sends commands to the engine. Unbounded as a channel: a session has so many calls in flight and no more,
+/// and none of them reads on while a commit runs.
 #[derive(Clone, Debug)]
-pub struct EngineHandle(Sender<Command>);
+pub struct EngineHandle(UnboundedSender<Command>);
 
 impl EngineHandle {
-    pub fn new(commands: Sender<Command>) -> EngineHandle {
+    pub fn new(commands: UnboundedSender<Command>) -> EngineHandle {
         EngineHandle(commands)
     }
 

@@ -1,7 +1,6 @@
 //! The shell around the broker: everything that touches a clock, a socket, a disk or a signal.
 //!
-//! Two threads: this one does all the I/O of sockets (tokio, one thread), the engine's owns broker and
-//! store. The start is a list, and the stop is the same list backwards:
+//! One thread (tokio) does it all: sessions, and the engine, which owns broker and store. The start is a list, and the stop is the same list backwards:
 //!
 //! 1. `ipcd.lock`, for life: whoever holds it owns the store and the socket's path.
 //! 2. The store; what it holds becomes the broker's state.
@@ -27,7 +26,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -145,7 +144,7 @@ async fn start_and_serve(options: Options, gaps: &[armour::Gap]) -> anyhow::Resu
         None => ownership.bind().map_err(refusal_of)?,
     };
     let program = parts.program.clone();
-    let (notices, engine, thread) = start_engine(parts)?;
+    let (notices, engine, engine_task) = start_engine(parts);
     inherited.notifier.ready();
     if detached {
         report(&Startup::Ready { socket: paths.socket.display().to_string() });
@@ -170,9 +169,9 @@ async fn start_and_serve(options: Options, gaps: &[armour::Gap]) -> anyhow::Resu
         clock,
     };
     let end = service.serve().await;
-    let joined = thread.join();
+    let ended = engine_task.await;
     audit.finish();
-    joined.map_err(|_| anyhow::anyhow!("the engine panicked"))?;
+    ended.context("the engine panicked")?;
     end
 }
 
@@ -285,10 +284,8 @@ fn open_store(
     Ok((recovered, broker))
 }
 
-type Started = (UnboundedReceiver<Notice>, EngineHandle, std::thread::JoinHandle<()>);
-
-fn start_engine(parts: Parts) -> anyhow::Result<Started> {
-    let (commands, received) = std::sync::mpsc::channel();
+fn start_engine(parts: Parts) -> (UnboundedReceiver<Notice>, EngineHandle, JoinHandle<()>) {
+    let (commands, received) = unbounded_channel();
     let (notify, notices) = unbounded_channel();
     let Parts { broker, store, archive, clerk, alarm, clock, program, facts } = parts;
     let is_alive = |p: &ProcessId| process::is_alive(p.pid, p.start, &p.boot);
@@ -305,8 +302,7 @@ fn start_engine(parts: Parts) -> anyhow::Result<Started> {
         commands: received,
         notices: notify,
     };
-    let thread = std::thread::Builder::new().name("engine".to_owned()).spawn(|| engine.run())?;
-    Ok((notices, EngineHandle::new(commands), thread))
+    (notices, EngineHandle::new(commands), tokio::spawn(engine.run()))
 }
 
 /// Takes connections until something ends it.

@@ -60,24 +60,24 @@ fn check_names(broker: &Broker) {
 
 fn check_sessions(broker: &Broker) {
     let (presence, state) = (&broker.presence, &broker.state);
-    for (id, session) in &presence.sessions {
+    for (id, session) in presence.sessions() {
         if let Some(mailbox) = session.mailbox {
             assert_eq!(presence.holder(mailbox), Some(*id), "both ends of who holds {mailbox:?}");
         }
     }
     for mailbox in state.mailboxes.keys() {
         if let Some(holder) = presence.holder(*mailbox) {
-            assert_eq!(presence.sessions[&holder].mailbox, Some(*mailbox), "both ends of {holder:?}");
+            assert_eq!(presence.sessions()[&holder].mailbox, Some(*mailbox), "both ends of {holder:?}");
         }
         let parked = broker.waiters.first(*mailbox).is_some();
         assert!(!(parked && broker.bell_count(*mailbox) > 0), "a wait goes on beside mail");
     }
     for session in broker.waiters.sessions() {
-        assert!(presence.sessions.contains_key(&session), "a wait of a session that is gone");
+        assert!(presence.sessions().contains_key(&session), "a wait of a session that is gone");
     }
     for (mailbox, message) in presence.all_leases() {
         assert!(state.mailboxes[&mailbox].unsettled.contains_key(&message), "a lease on nothing");
         let reader = presence.leased_to(mailbox, message).expect("a lease has a reader");
-        assert!(presence.sessions.contains_key(&reader), "a lease of a session that is gone");
+        assert!(presence.sessions().contains_key(&reader), "a lease of a session that is gone");
     }
 }

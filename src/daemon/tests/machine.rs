@@ -6,11 +6,11 @@
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::io;
-use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tokio::sync::mpsc::unbounded_channel;
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 use crate::broker::limits::Limits;
 use crate::broker::mutation::Mutation;
@@ -54,8 +54,9 @@ pub struct Machine {
     disk: Disk,
     two_phase: bool,
     paths: Paths,
-    commands: Option<Sender<Command>>,
+    commands: Option<UnboundedSender<Command>>,
     running: Option<Running>,
+    runtime: Runtime,
 }
 
 /// What the store answered for.
@@ -115,6 +116,7 @@ impl Machine {
             paths: Paths::find(&env, &Account::default()).expect("an isolated home"),
             commands: None,
             running: None,
+            runtime: Builder::new_current_thread().enable_time().build().expect("a runtime"),
         }
     }
 
@@ -147,7 +149,7 @@ impl Machine {
         self.log.lock().unwrap().compare(&found);
         let now = *self.now.lock().unwrap();
         let broker = Broker::recover(limits(), &found, now).expect("the rows agree with each other");
-        let (commands, received) = channel();
+        let (commands, received) = unbounded_channel();
         let engine = Engine {
             broker,
             store: Box::new(Witnessed { store: recovered.store, log: self.log.clone() }),
@@ -174,7 +176,7 @@ impl Machine {
     /// Lets the daemon take what it was told. False: the disk failed, and it has ended.
     pub fn turn(&mut self) -> bool {
         let running = self.running.as_mut().expect("a daemon runs");
-        let done = running.turn();
+        let done = self.runtime.block_on(running.turn());
         assert!(done.is_ok() || self.disk.is_dead(), "a commit failed on a sound disk");
         done.is_ok()
     }

@@ -1,0 +1,150 @@
+//! Clients that each wait for their answer before they ask again. One thread serves all of them as their
+//! answers come, so that the load itself costs little on a machine of two cores, and every system here is
+//! asked by the same code.
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
+/// What a client does until its answer is whole.
+pub struct Client {
+    input: File,
+    output: File,
+    request: Vec<u8>,
+    heard: Vec<u8>,
+    /// Whether so many bytes are a whole answer.
+    is_whole: fn(&[u8]) -> bool,
+    /// What a good answer has in it.
+    good: &'static str,
+}
+
+/// What became of a run.
+pub struct Run {
+    pub times: Vec<Duration>,
+    pub rate: f64,
+}
+
+pub fn is_line(heard: &[u8]) -> bool {
+    heard.last() == Some(&b'\n')
+}
+
+impl Client {
+    pub fn connect(path: &Path) -> Client {
+        let stream = UnixStream::connect(path).expect("somebody listens");
+        let output = OwnedFd::from(stream.try_clone().expect("a handle"));
+        Client::over(File::from(OwnedFd::from(stream)), File::from(output))
+    }
+
+    /// Over these two: what it reads from, and what it writes to.
+    pub fn over(input: File, output: File) -> Client {
+        Client { input, output, request: Vec::new(), heard: Vec::new(), is_whole: is_line, good: "" }
+    }
+
+    pub fn asks(mut self, request: impl Into<Vec<u8>>, good: &'static str) -> Client {
+        (self.request, self.good) = (request.into(), good);
+        self
+    }
+
+    pub fn until(mut self, is_whole: fn(&[u8]) -> bool) -> Client {
+        self.is_whole = is_whole;
+        self
+    }
+
+    pub fn write(&mut self, bytes: &[u8]) {
+        self.output.write_all(bytes).expect("it reads");
+    }
+
+    pub fn ask(&mut self) {
+        self.output.write_all(&self.request).expect("it reads");
+    }
+
+    /// Waits for one whole answer.
+    pub fn hear(&mut self) -> &str {
+        self.heard.clear();
+        while !self.take() {}
+        str::from_utf8(&self.heard).expect("text")
+    }
+
+    /// Takes what is there; true when the answer is whole.
+    fn take(&mut self) -> bool {
+        const MOST: usize = 64 << 10;
+        let before = self.heard.len();
+        self.heard.resize(before + MOST, 0);
+        let read = self.input.read(&mut self.heard[before..]).expect("it answers");
+        assert!(read > 0, "it hung up");
+        self.heard.truncate(before + read);
+        (self.is_whole)(&self.heard)
+    }
+
+    pub fn exchange(&mut self, line: &str) -> String {
+        self.write(format!("{line}\n").as_bytes());
+        self.hear().to_owned()
+    }
+
+    fn check(&self) {
+        let heard = String::from_utf8_lossy(&self.heard);
+        assert!(heard.contains(self.good), "{heard}");
+    }
+
+    /// Asks and waits: how long it took.
+    pub fn call(&mut self) -> Duration {
+        let start = Instant::now();
+        self.ask();
+        self.hear();
+        let time = start.elapsed();
+        self.check();
+        time
+    }
+}
+
+/// `each` calls of each client.
+pub fn run(clients: &mut [Client], each: usize) -> Run {
+    let total = clients.len() * each;
+    let mut times = Vec::with_capacity(total);
+    let start = Instant::now();
+    if let [one] = clients {
+        times.extend(std::iter::repeat_n((), each).map(|()| one.call()));
+        return Run { times, rate: rate(total, start.elapsed()) };
+    }
+    let mut left = vec![each; clients.len()];
+    let mut asked = vec![start; clients.len()];
+    for (client, at) in clients.iter_mut().zip(&mut asked) {
+        *at = Instant::now();
+        client.heard.clear();
+        client.ask();
+    }
+    while times.len() < total {
+        for ready in readable(clients) {
+            let client = &mut clients[ready];
+            if !client.take() {
+                continue;
+            }
+            times.push(asked[ready].elapsed());
+            client.check();
+            client.heard.clear();
+            left[ready] -= 1;
+            if left[ready] > 0 {
+                asked[ready] = Instant::now();
+                client.ask();
+            }
+        }
+    }
+    Run { times, rate: rate(total, start.elapsed()) }
+}
+
+/// Waits until some of them have something to read.
+pub fn readable(clients: &[Client]) -> Vec<usize> {
+    let mut fds: Vec<PollFd> =
+        clients.iter().map(|client| PollFd::new(client.input.as_fd(), PollFlags::POLLIN)).collect();
+    poll(&mut fds, PollTimeout::NONE).expect("open descriptors");
+    (0..fds.len()).filter(|n| fds[*n].any().unwrap_or(false)).collect()
+}
+
+pub fn rate(count: usize, time: Duration) -> f64 {
+    count as f64 / time.as_secs_f64()
+}
