@@ -18,7 +18,9 @@ pub(super) const FACTS: Facts = Facts {
 
 // Its configuration.
 
-const SETUP: Setup = Setup { programs: &["opencode"], sign: folder, parts, note: "" };
+const SETUP: Setup = Setup { programs: &["opencode"], sign: folder, parts, note: NOTE };
+
+const NOTE: &str = "opencode fetches its package for plugins when it starts next; without a network it waits a minute for that";
 
 /// It makes a prompt of each line that `ipcd hook watch` writes.
 const PLUGIN: &str = include_str!("../../contrib/opencode/ipcd.js");

@@ -12,8 +12,10 @@ import struct
 import subprocess
 import sys
 import tempfile
+import time
 
 from models import Models
+from terminal import Terminal, until
 
 PACKAGES = pathlib.Path(os.environ["IPCD_CLIENTS"])
 IPCD = pathlib.Path(os.environ["IPCD"]).resolve()
@@ -21,6 +23,10 @@ BIN = PACKAGES / "node_modules/.bin"
 HERE = pathlib.Path(__file__).resolve().parent
 PLUGINS = HERE.parent.parent / "contrib/plugins"
 TIMEOUT_S = 120
+# A client draws its screen and starts its servers in this time, and says to nobody that it is done.
+SETTLE_S = 8
+# A wake takes a second or two; a busy machine with a client that starts is slow.
+WAKE_S = 120
 
 
 def loopback_up():
@@ -34,6 +40,15 @@ def loopback_up():
         sys.exit(f"this network is not empty: {names}; start run.sh")
 
 
+def own_run():
+    """A /run of our own, with the folder that a login session has."""
+    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", "/run"], check=True)
+    runtime = pathlib.Path(f"/run/user/{os.getuid()}")
+    runtime.mkdir(parents=True)
+    runtime.chmod(0o700)
+    return runtime
+
+
 class Home:
     """A fresh home: five clients, a project, and a model that listens on the loopback."""
 
@@ -42,8 +57,7 @@ class Home:
         self.path = pathlib.Path(tempfile.mkdtemp(prefix="home-", dir=PACKAGES))
         self.work = self.path / "work"
         self.work.mkdir()
-        # Sockets have little room in their paths.
-        self.runtime = pathlib.Path(tempfile.mkdtemp(prefix="ipcd-run-"))
+        self.runtime = pathlib.Path(f"/run/user/{os.getuid()}")
         path = f"{IPCD.parent}:{BIN}:/usr/local/bin:/usr/bin:/bin"
         self.env = {
             "HOME": str(self.path), "PATH": path, "LANG": "C.UTF-8", "TERM": "xterm-256color",
@@ -56,7 +70,6 @@ class Home:
             "COPILOT_PROVIDER_API_KEY": "dummy", "COPILOT_ALLOW_ALL": "true", "COPILOT_AUTO_UPDATE": "false",
             "OPENCODE_DISABLE_AUTOUPDATE": "1", "OPENCODE_DISABLE_MODELS_FETCH": "1",
         }
-        os.chmod(self.runtime, 0o700)
         self.write(".codex/config.toml", CODEX.format(url=models.url))
         self.write(".gemini/settings.json", json.dumps({"security": {"auth": {"selectedType": "gemini-api-key"}}}))
         trusted = [self.work, PLUGINS / "gemini"]
@@ -90,7 +103,6 @@ class Home:
     def close(self):
         self.ipcd("stop")
         shutil.rmtree(self.path, ignore_errors=True)
-        shutil.rmtree(self.runtime, ignore_errors=True)
 
 
 CODEX = """# mine
@@ -224,7 +236,8 @@ def try_plugins(report, models):
             prompt = next(prompt for name, prompt, *_ in CLIENTS if name == word)
             if word == "claude":
                 prompt = ["claude", "-p", "--allowedTools", "mcp__plugin_ipcd_ipcd__*", "--"]
-            agent, since = f"{word}-plugged", len(models.requests)
+            # Codex gives its servers nothing of the environment: there the name is that of the folder.
+            agent, since = "work" if word == "codex" else f"{word}-plugged", len(models.requests)
             home.ipcd("send", agent, "hello")
             said += home.run(*prompt, "hello", env={"IPCD_NAME": agent})
             shown = {name for _, body in models.requests[since:] for name in tools_shown(body)}
@@ -237,6 +250,71 @@ def try_plugins(report, models):
             report.say(word, "the plugin: its model is told of the skill", skill, said)
     finally:
         home.close()
+
+
+# How each client starts in a terminal.
+IDLE = {
+    "claude": ["claude", "--allowedTools", "mcp__ipcd__*"],
+    "codex": ["codex", "--dangerously-bypass-approvals-and-sandbox", "--dangerously-bypass-hook-trust"],
+    "opencode": ["opencode"],
+    "copilot": ["copilot", "--experimental", "--allow-all-tools"],
+}
+
+
+def known_user(home, folder):
+    """What clients ask a user at their first start, answered."""
+    file = home.path / ".claude.json"
+    known = json.loads(file.read_text())
+    known |= {"hasCompletedOnboarding": True, "theme": "dark"}
+    known["customApiKeyResponses"] = {"approved": ["dummy"], "rejected": []}
+    known.setdefault("projects", {})[str(folder)] = {"hasTrustDialogAccepted": True}
+    file.write_text(json.dumps(known))
+    codex = home.path / ".codex/config.toml"
+    codex.write_text(codex.read_text() + f'\n[projects."{folder}"]\ntrust_level = "trusted"\n')
+    # opencode fetches this for plugins, and waits for it: here it is there already.
+    package = {"dependencies": {"@opencode-ai/plugin": "1.18.33"}}
+    home.write(".config/opencode/package.json", json.dumps(package))
+    (home.path / ".config/opencode/node_modules").symlink_to(PACKAGES / "node_modules")
+    home.write(".copilot/config.json", json.dumps({"trusted_folders": [str(folder)]}))
+
+
+def try_idle(report, models, wanted):
+    """Clients that sit idle in a terminal: does a message start a turn?"""
+    for word, argv in IDLE.items():
+        if wanted and word not in wanted:
+            continue
+        form = next(form for name, _, form, _ in CLIENTS if name == word)
+        # Codex says which conversation it is with its first call.
+        first = f"hello there CALL:{form.format('list_instances')} {{}}"
+        home = Home(models)
+        name = f"{word}-idle"
+        folder = home.path / name
+        folder.mkdir()
+        home.ipcd("install")
+        known_user(home, folder)
+        terminal = Terminal(argv, home.env, str(folder))
+        try:
+            # The first turn: after it the client is idle, with everything started.
+            time.sleep(SETTLE_S)
+            since = len(models.requests)
+            terminal.type(first.encode())
+            time.sleep(1)
+            terminal.type(b"\r")
+            began = until(lambda: models.shown("hello there", since), 60)
+            there = until(lambda: f"  {name}" in home.ipcd("list"), 60)
+            time.sleep(SETTLE_S)
+            since = len(models.requests)
+            said = home.ipcd("send", name, "kumquats")
+            begun = time.monotonic()
+            woken = until(lambda: models.shown("message waits for you", since), WAKE_S)
+            took = time.monotonic() - begun
+            how = said.strip().rpartition(": ")[2]
+            what = f"idle in a terminal, a message starts a turn ({how}; its model asked after {took:.1f} s)"
+            report.say(word, what, began and there and woken, said + home.ipcd("list") + terminal.text()[-1500:])
+            report.say(word, "what wakes it holds nothing of the message", not models.shown("kumquats", since))
+        finally:
+            terminal.close()
+            home.close()
 
 
 def try_tools(report, models):
@@ -261,13 +339,16 @@ def try_tools(report, models):
 
 def main():
     loopback_up()
+    own_run()
     clients = [word for word, *_ in CLIENTS]
-    wanted = sys.argv[1:] or [*clients, "plugins", "tools"]
+    wanted = sys.argv[1:] or [*clients, "plugins", "tools", "idle"]
     report, models = Report(), Models()
-    if set(wanted) & set(clients):
+    if set(wanted) & set(clients) and ("idle" not in wanted or not sys.argv[1:]):
         try_clients(report, models, wanted)
     if "plugins" in wanted:
         try_plugins(report, models)
+    if "idle" in wanted:
+        try_idle(report, models, set(wanted) & set(clients) if sys.argv[1:] else set())
     if "tools" in wanted:
         try_tools(report, models)
     print(f"{report.failed} wrong" if report.failed else "all as it should be")

@@ -62,7 +62,10 @@ fn the_bundle_lists_the_tools_that_there_are() {
         names
     };
     let world = World::new();
-    let listed = world.nameless(&["--name", "desktop"]).request("tools/list", json!({}));
+    let mut desktop = world.nameless(&["--name", "desktop"]);
+    // Its daemon is there then, and ends with this world.
+    desktop.ok("list_instances", json!({}));
+    let listed = desktop.request("tools/list", json!({}));
     assert_eq!(named(&manifest["tools"]), named(&listed["tools"]));
 }
 
