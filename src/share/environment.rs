@@ -6,7 +6,7 @@ use std::ffi::OsString;
 use super::secrets;
 
 /// Words in the name of a variable that holds a credential.
-const TELLING: [&str; 12] = [
+const TELLING: [&str; 11] = [
     "TOKEN",
     "SECRET",
     "PASSWORD",
@@ -17,14 +17,18 @@ const TELLING: [&str; 12] = [
     "COOKIE",
     "CONNECTION_STRING",
     "WEBHOOK",
-    "PRIVATE",
     // Its inbox socket and what opens it: words sent there would pass for the agent's own.
     "CLAUDE_CODE_MESSAGING_",
 ];
 
-/// Words that tell only where they stand alone or end a part of the name: `API_KEY` and `APIKEY`, and not
-/// `KEYBOARD`.
-const TELLING_ENDS: [&str; 8] = ["KEY", "KEYS", "PASS", "PWD", "PAT", "JWT", "BEARER", "DSN"];
+/// Words that tell at the end of a part of the name: `API_KEY` and `APIKEY`, and not `KEYBOARD`.
+const TELLING_ENDS: [&str; 3] = ["KEY", "KEYS", "PWD"];
+
+/// Words that tell alone: ordinary ones end with them, as in `COMPASS`.
+const TELLING_PARTS: [&str; 5] = ["PASS", "PAT", "JWT", "BEARER", "DSN"];
+
+/// Parts of names that only look telling: who wrote something, and where a shell is.
+const HARMLESS_PARTS: [&str; 4] = ["AUTHOR", "AUTHORS", "PWD", "OLDPWD"];
 
 /// A shorter value could stand in any output for another reason.
 const VALUE_BYTES_MIN: usize = 8;
@@ -53,16 +57,16 @@ pub(super) fn divided(variables: impl IntoIterator<Item = (OsString, OsString)>)
 
 fn is_credential(name: &str, value: &std::ffi::OsStr) -> bool {
     let name = name.to_ascii_uppercase();
-    let known = ["PWD", "OLDPWD"].contains(&name.as_str()) || name.starts_with("GIT_AUTHOR_");
-    let ends = |part: &str| {
-        let part = part.trim_end_matches(|c: char| c.is_ascii_digit());
-        TELLING_ENDS.iter().any(|word| {
-            // Short words end ordinary ones, too: `COMPASS`.
-            if word.len() > 3 && word != &"KEYS" { part == *word } else { part.ends_with(word) }
-        })
-    };
-    let telling = TELLING.iter().any(|word| name.contains(word)) || name.split(['_', '-', '.']).any(ends);
-    (telling && !known)
+    let alone = !name.contains('_');
+    let parts = name.split(['_', '-', '.']).map(|part| part.trim_end_matches(|c: char| c.is_ascii_digit()));
+    let mut parts: Vec<&str> = parts.collect();
+    // `PWD` is harmless alone, and not in `MYSQL_PWD`.
+    parts.retain(|part| !HARMLESS_PARTS.contains(part) || (part.ends_with("PWD") && !alone));
+    let ends =
+        |part: &&str| TELLING_PARTS.contains(part) || TELLING_ENDS.iter().any(|word| part.ends_with(word));
+    let rest = parts.join("_");
+    TELLING.iter().any(|word| rest.contains(word))
+        || parts.iter().any(ends)
         || secrets::find(value.as_encoded_bytes()).is_some()
         || url_with_password(&value.to_string_lossy())
 }
@@ -93,6 +97,8 @@ mod tests {
             ("MYSQL_PWD", "x"),
             ("DB_PASS", "x"),
             ("GH_PAT", "x"),
+            ("HTTP_AUTHORIZATION", "x"),
+            ("XAUTHORITY", "/x"),
             ("SENTRY_DSN", "x"),
             ("GOOGLE_APPLICATION_CREDENTIALS", "/x"),
             ("SSH_AUTH_SOCK", "/x"),
@@ -116,6 +122,9 @@ mod tests {
             ("CARGO_HOME", "/c"),
             ("KEYBOARD_LAYOUT", "de"),
             ("COMPASS", "north"),
+            ("FOO_COMPAT", "1"),
+            ("GOPRIVATE", "example.org/x"),
+            ("CARGO_PKG_AUTHORS", "Ada"),
             ("CLAUDE_CODE_SESSION_ID", "x"),
             ("PROXY", "http://host:3128/"),
             ("DOCS", "https://example.org/a?b=c:d@e"),
