@@ -20,12 +20,13 @@ const CALLS_MAX: usize = 64;
 const COMPLAINTS_MAX: usize = 256;
 
 /// Bytes that the calls in flight of one session take, in and out. Nothing more is read from it above
-/// this: its next line may be as long as a line may be, and that is all.
-const BYTES_MAX: usize = 2 << 20;
+/// this: its next line may be as long as a line may be, and that is all. Whoever else speaks waits for
+/// the commit of so much, from each session that floods.
+const BYTES_MAX: usize = 512 << 10;
 
-/// Bytes that an answer about all instances, or all dead letters, is taken to have: a quarter of
-/// [`BYTES_MAX`], so that a few may be asked for at one time.
-const LONG_ANSWER_BYTES: usize = 512 << 10;
+/// Bytes that an answer about all instances, or all dead letters, is taken to have: a few may be asked
+/// for at one time.
+const LONG_ANSWER_BYTES: usize = 128 << 10;
 
 /// Bytes that an answer with mail is taken to have.
 const MAIL_BYTES: usize = 64 << 10;

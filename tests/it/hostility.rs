@@ -283,7 +283,8 @@ fn flood(world: &World, name: &str, to: &str, size: usize, time: Duration) -> (u
 fn messages_without_end() {
     let world = World::with_config(CONFIG);
     let daemon = world.daemon();
-    for (what, size, mib) in [("a flood of messages", 200, 8.0), ("a flood of large messages", 200_000, 96.0)]
+    for (what, size, mib) in
+        [("a flood of messages", 200, 8.0), ("a flood of large messages", 200_000, 128.0)]
     {
         endure(what, &world, daemon.pid(), mib, || {
             std::thread::scope(|scope| {
