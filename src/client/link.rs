@@ -28,6 +28,11 @@ use crate::transport::{Stream, socket_identity};
 const DELAY_MIN: Duration = Duration::from_millis(10);
 const DELAY_MAX: Duration = Duration::from_secs(1);
 
+/// At most, after a daemon that ended soon after it was reached: the next one may be there by now, started
+/// by somebody else. A daemon that ends each time is started by a call no more often than the call is
+/// repeated.
+const DELAY_LOST_MAX: Duration = Duration::from_millis(80);
+
 /// How long a lost connection is tried to be made again without a call that needs it, so that a daemon
 /// that comes back sees its instances: after the loss, and after a new socket was seen. Nobody polls
 /// for ever, and nobody starts a daemon without a call.
@@ -233,7 +238,7 @@ impl Driver {
         let patience = if ended == Ended::Silent { SILENT_PATIENCE } else { self.config.patience };
         let refusal = self.refusal_for(ended);
         let lived = opened.elapsed() >= DELAY_MAX;
-        self.delay = if lived { DELAY_MIN } else { longer(self.delay) };
+        self.delay = if lived { DELAY_MIN } else { longer(self.delay).min(DELAY_LOST_MAX) };
         let now = Instant::now();
         self.pending.lost(now).into_iter().for_each(|caller| caller.tell(Err(refusal.clone())));
         if (self.config.resume)().is_some() {
