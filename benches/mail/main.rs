@@ -138,8 +138,9 @@ fn others(report: &mut Report, folder: &Path, size: &Size) {
     figures::broadcasting(report, &world, size);
     figures::a_megabyte(report, &world, size);
     figures::draining(report, &world);
-    figures::one_shots(report, &world, send);
     drop(world);
+    // In a home of its own: below a program that holds names by the hundred a command does not know whose it is.
+    figures::one_shots(report, &World::start(folder, "commands"), send);
     figures::starting(report, folder);
     figures::taking(report, folder, size);
 }
