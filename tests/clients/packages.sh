@@ -6,7 +6,7 @@ packages=(
     node@24
     @anthropic-ai/claude-code@2.1.330 @openai/codex@0.169.0 @google/gemini-cli@0.61.0 opencode-ai@1.18.33
     @github/copilot@1.0.102 @modelcontextprotocol/inspector@2.12.0 @modelcontextprotocol/sdk@1.32.2
-    @modelcontextprotocol/client@2.4.0 @opencode-ai/plugin@1.18.33
+    @modelcontextprotocol/client@2.4.0
 )
 mkdir -p "$folder"
 [ "$(cat "$folder/installed" 2>/dev/null)" = "${packages[*]}" ] && exit 0

@@ -252,11 +252,11 @@ def try_plugins(report, models):
         home.close()
 
 
-# How each client starts in a terminal.
+# How each client starts in a terminal. opencode is left out: it loads no plugin before it has fetched a package of
+# its own from npm, and here it cannot.
 IDLE = {
     "claude": ["claude", "--allowedTools", "mcp__ipcd__*"],
     "codex": ["codex", "--dangerously-bypass-approvals-and-sandbox", "--dangerously-bypass-hook-trust"],
-    "opencode": ["opencode"],
     "copilot": ["copilot", "--experimental", "--allow-all-tools"],
 }
 
@@ -271,10 +271,6 @@ def known_user(home, folder):
     file.write_text(json.dumps(known))
     codex = home.path / ".codex/config.toml"
     codex.write_text(codex.read_text() + f'\n[projects."{folder}"]\ntrust_level = "trusted"\n')
-    # opencode fetches this for plugins, and waits for it: here it is there already.
-    package = {"dependencies": {"@opencode-ai/plugin": "1.18.33"}}
-    home.write(".config/opencode/package.json", json.dumps(package))
-    (home.path / ".config/opencode/node_modules").symlink_to(PACKAGES / "node_modules")
     home.write(".copilot/config.json", json.dumps({"trusted_folders": [str(folder)]}))
 
 

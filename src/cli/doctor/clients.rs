@@ -55,7 +55,10 @@ impl<'a> Clients<'a> {
             match entry {
                 Ok(Entry { file, server, hooks: lines }) => {
                     servers.extend(server.map(|server| (file.clone(), server)));
-                    hooks.extend(lines.into_iter().map(|line| (file.clone(), line)));
+                    // Those that wait in the background have nothing to say at once.
+                    let waits =
+                        |argv: &Vec<String>| argv[1..].iter().any(|word| word == "wait" || word == "watch");
+                    hooks.extend(lines.into_iter().filter(|l| !waits(l)).map(|line| (file.clone(), line)));
                 }
                 Err(Trouble { file, refusal, .. }) => {
                     let says = format!("{}: {}", self.short(&file), refusal.message);
