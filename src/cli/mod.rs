@@ -69,8 +69,14 @@ fn unparsed(error: &clap::Error, json: bool) -> Result<ExitCode, Failure> {
         let (message, hint) = text.split_once("\n\n").unwrap_or((&text, ""));
         return Err(Failure::usage(message.trim_start_matches("error: "), hint.trim()));
     }
+    if error.use_stderr() {
+        // It repeats words of the command line, which may come from a peer.
+        let text = error.render().to_string();
+        io::Write::write_all(&mut io::stderr(), text::block(&text).as_bytes()).map_err(Failure::Output)?;
+        return Ok(ExitCode::Usage);
+    }
     error.print().map_err(Failure::Output)?;
-    Ok(if error.use_stderr() { ExitCode::Usage } else { ExitCode::Done })
+    Ok(ExitCode::Done)
 }
 
 fn act(cli: Cli, given: Given) -> Result<ExitCode, Failure> {

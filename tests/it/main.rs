@@ -34,6 +34,7 @@ mod places;
 mod planted;
 mod policies;
 mod provenance;
+mod screens;
 mod socket;
 mod survivors;
 mod syncs;
