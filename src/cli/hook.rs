@@ -22,6 +22,7 @@ use crate::config::Config;
 use crate::paths::Paths;
 use crate::protocol::request::{self, Hook, Request};
 use crate::protocol::response::Hooked;
+use crate::transport;
 
 /// How long the daemon may take. The agent stands still meanwhile.
 const ANSWER_TIME: Duration = Duration::from_secs(1);
@@ -129,14 +130,14 @@ impl Setting {
 
     /// Waits until the agent is to be woken: how many messages wait then. `None`: it is not, any more.
     async fn wait(self) -> Option<u64> {
-        let link = self.background()?;
+        let link = self.background().await?;
         let told = self.news(&link).await;
         link.close().await;
         told
     }
 
     async fn watch(self) {
-        let Some(link) = self.background() else { return };
+        let Some(link) = self.background().await else { return };
         while let Some(unread) = self.news(&link).await {
             let mut out = std::io::stdout().lock();
             if writeln!(out, "{}", words(unread, "check")).and_then(|()| out.flush()).is_err() {
@@ -148,10 +149,13 @@ impl Setting {
         link.close().await;
     }
 
-    /// A connection that stays; `None` where nobody is to be woken.
-    fn background(&self) -> Option<Link> {
+    /// A connection that stays; `None` where nobody is to be woken, or no daemon is there to begin with.
+    async fn background(&self) -> Option<Link> {
+        if !self.wakes || transport::connect(&self.paths.socket).await.is_err() {
+            return None;
+        }
         let hello = hello(self.speak_as.clone(), self.session.clone());
-        self.wakes.then(|| link_to(&self.paths, false, PATIENCE, hello))
+        Some(link_to(&self.paths, false, PATIENCE, hello))
     }
 
     /// Waits for the next wake. `None`: there will be none.

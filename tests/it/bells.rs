@@ -245,6 +245,16 @@ fn a_hook_in_the_background_wakes_by_its_end_once_for_each_message() {
 }
 
 #[test]
+fn a_hook_in_the_background_ends_at_once_where_no_daemon_is() {
+    let world = World::new();
+    for event in ["wait", "watch"] {
+        let said = world.run(&["hook", event, "--client", "claude"]);
+        assert_eq!((said.code, said.out.as_str(), said.err.as_str()), (0, "", ""), "{event}");
+    }
+    assert!(!world.socket().exists(), "and starts none");
+}
+
+#[test]
 fn a_watcher_writes_a_line_for_each_wake_and_ends_with_its_agent() {
     let world = World::new();
     let (mut alice, mut bob) = (world.agent("alice"), world.agent_of("opencode", "bob", &[]));
