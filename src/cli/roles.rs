@@ -9,10 +9,12 @@ use super::exit::{ExitCode, Failure};
 use crate::config::Config;
 use crate::paths::Paths;
 use crate::protocol::refusal::Refusal;
+#[cfg(unix)]
+use crate::share;
 use crate::share::Here;
 use crate::transport::TransportError;
 use crate::transport::activation::Inherited;
-use crate::{daemon, mcp, share, telemetry};
+use crate::{daemon, mcp, telemetry};
 
 /// What the service manager gave to this process, or what was wrong with it.
 pub type Given = Result<Inherited, TransportError>;

@@ -23,7 +23,7 @@ mod line;
 mod link;
 mod pending;
 mod service;
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod tests;
 
 use crate::protocol::LINE_BYTES_MAX;

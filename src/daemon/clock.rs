@@ -14,7 +14,7 @@ pub enum Clock {
         phase: Duration,
     },
     /// Shows what the test set last.
-    #[cfg(test)]
+    #[cfg(all(test, unix))]
     ByHand(std::sync::Arc<std::sync::Mutex<Now>>),
 }
 
@@ -29,7 +29,7 @@ impl Clock {
             Clock::System { start, phase } => {
                 Now { wall: Timestamp(millis(wall())), tick: Tick(millis(start.elapsed() + *phase)) }
             }
-            #[cfg(test)]
+            #[cfg(all(test, unix))]
             Clock::ByHand(now) => *now.lock().unwrap(),
         }
     }
@@ -41,7 +41,7 @@ impl Clock {
             Clock::System { start, phase } => {
                 Duration::from_millis(tick.0 + 1).saturating_sub(start.elapsed() + *phase)
             }
-            #[cfg(test)]
+            #[cfg(all(test, unix))]
             Clock::ByHand(_) => tick.since(self.now().tick),
         }
     }
@@ -49,7 +49,7 @@ impl Clock {
     pub fn uptime(&self) -> Duration {
         match self {
             Clock::System { start, .. } => start.elapsed(),
-            #[cfg(test)]
+            #[cfg(all(test, unix))]
             Clock::ByHand(_) => Duration::ZERO,
         }
     }

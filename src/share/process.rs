@@ -8,7 +8,7 @@
 //! | --- | --- | --- |
 //! | Linux | a supervisor (`supervisor.rs`) that adopts every orphan and ends its children until it has none | what runs as another user (`sudo`); what kills the supervisor on purpose; work handed to another service (`systemd-run`, `at`, a container daemon) |
 //! | other Unix | the same supervisor, which ends the command's process group | what leaves the group by `setsid`, too |
-//! | elsewhere | the handle of the process | all that it started |
+//! | Windows | a job that ends with this process | what is started for it by another process (`schtasks`, a service) |
 
 use std::ffi::OsString;
 use std::io;
@@ -19,10 +19,10 @@ mod unix;
 #[cfg(unix)]
 pub(super) use unix::Tree;
 
-#[cfg(not(unix))]
-mod elsewhere;
-#[cfg(not(unix))]
-pub(super) use elsewhere::Tree;
+#[cfg(windows)]
+mod windows;
+#[cfg(windows)]
+pub(super) use windows::Tree;
 
 /// How a process ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,6 +40,7 @@ pub(super) struct Job<'a> {
     pub folder: &'a Path,
     pub environment: Vec<(OsString, OsString)>,
     /// This program, for systems where a process of its own watches over the job.
+    #[cfg_attr(windows, expect(dead_code, reason = "the system watches"))]
     pub ipcd: &'a Path,
 }
 

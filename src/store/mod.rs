@@ -22,7 +22,7 @@ mod rows;
 mod salvage;
 mod tables;
 
-#[cfg(all(test, unix))]
+#[cfg(all(test, any(unix, windows)))]
 pub(crate) mod tests;
 
 use std::error::Error;
@@ -32,7 +32,7 @@ use std::path::PathBuf;
 #[cfg(feature = "fuzzing")]
 pub use self::fuzz::fuzz_row;
 pub use self::memory::MemoryStore;
-#[cfg(test)]
+#[cfg(all(test, unix))]
 pub(crate) use self::memory::Rows;
 pub use self::redb::RedbStore;
 pub use self::salvage::{Salvaged, leave_note, notes, replace};

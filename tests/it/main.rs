@@ -2,6 +2,7 @@
 //!
 //! A test reads like a conversation and waits for facts (a line, an answer, the end of a process),
 //! each with a deadline; a failure prints the daemon's log.
+#![cfg(unix)] // `tests/windows.rs` is the one for Windows
 
 mod activation;
 mod agent;

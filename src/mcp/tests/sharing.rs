@@ -1,5 +1,6 @@
 //! Files and commands, and the person who is asked about them.
 
+#[cfg(unix)]
 use super::handshake::modern_meta;
 use super::*;
 use crate::share::policy::CommandMode;

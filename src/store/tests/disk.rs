@@ -65,12 +65,14 @@ impl Disk {
 
     /// Calls succeed again. What was written and not synced is still only written: a process that is
     /// killed leaves it to the system.
+    #[cfg(unix)]
     pub(crate) fn revive(&self) {
         let mut platter = self.platter();
         (platter.left, platter.error) = (u64::MAX, None);
     }
 
     /// Whether calls fail now.
+    #[cfg(unix)]
     pub(crate) fn is_dead(&self) -> bool {
         self.platter().alive().is_err()
     }

@@ -2,6 +2,7 @@
 
 mod damage;
 pub(crate) mod disk;
+#[cfg(unix)]
 mod files;
 mod powercut;
 mod rows;
@@ -9,6 +10,7 @@ mod schemas;
 
 use std::fs;
 use std::io;
+#[cfg(unix)]
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -37,6 +39,7 @@ impl Home {
     fn new() -> Home {
         let dir = tempfile::tempdir().unwrap();
         // Whatever the umask of this run is.
+        #[cfg(unix)]
         fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o700)).unwrap();
         Home(dir)
     }
@@ -223,6 +226,10 @@ fn rows_of(mutations: &[Mutation]) -> Vec<Mutation> {
     rows.mutations()
 }
 
+/// The rights of a file; where there are no modes its folder's stand for them.
 fn mode(path: &Path) -> u32 {
-    fs::metadata(path).unwrap().permissions().mode() & 0o777
+    #[cfg(unix)]
+    return fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    #[cfg(not(unix))]
+    if path.exists() { 0o600 } else { 0 }
 }

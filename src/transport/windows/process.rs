@@ -55,6 +55,8 @@ pub fn of(pid: u32) -> Option<ProcessFacts> {
         sandboxed: false,
         // A window's console and a hidden one look alike.
         interactive: false,
+        // A logon has a number that all its programs share: it tells nobody from anybody.
+        session: None,
         ancestors: ancestors(process.parent(), start),
     })
 }
@@ -79,7 +81,7 @@ fn ancestors(mut parent: Option<u32>, mut born: u64) -> Vec<Ancestor> {
         // Nobody is younger than its child; a number that was used again is.
         let Some(start) = process.start().filter(|start| process.runs() && *start <= born) else { break };
         let wrapper = !process.is_ours() || passes_on(process.program().as_deref(), &process.command_line());
-        found.push(Ancestor { pid, start, wrapper });
+        found.push(Ancestor { pid, start, wrapper, session: None });
         (parent, born) = (process.parent(), start);
     }
     found

@@ -66,3 +66,16 @@ fn asked() -> io::Result<oneshot::Receiver<()>> {
     })?;
     Ok(asked)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_process_that_is_asked_to_end_hears_of_it() {
+        let mut signals = Signals::listen().unwrap();
+        super::super::ask_to_end(std::process::id());
+        let heard = tokio::time::timeout(std::time::Duration::from_secs(20), signals.next());
+        heard.await.expect("nothing was heard");
+    }
+}
