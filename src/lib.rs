@@ -32,6 +32,7 @@ pub mod paths;
 mod planted;
 pub mod protocol;
 pub(crate) mod release;
+pub mod service;
 pub mod share;
 pub mod store;
 pub mod telemetry;

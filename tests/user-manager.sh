@@ -123,7 +123,7 @@ case ${1-} in
     *)
         echo "systemd $(systemctl --version 2>/dev/null | sed -n '1s/^systemd \([0-9]*\).*/\1/p')"
         binary=${1:-$project/target/debug/ipcd}
-        [ $# -lt 2 ] && set -- "$binary" units activations load
+        [ $# -lt 2 ] && set -- "$binary" units activations load service
         rc=0
         for check in "${@:2}"; do
             echo "-- $check"

@@ -22,6 +22,7 @@ mod output;
 mod pages;
 mod policy;
 mod roles;
+mod service;
 mod share;
 mod skew;
 mod status;
@@ -87,6 +88,7 @@ fn act(cli: Cli, given: Given) -> Result<ExitCode, Failure> {
         Verb::Completions { shell } => completions(shell),
         Verb::Install(args) => install::install(&global, args),
         Verb::Uninstall(args) => install::uninstall(&global, args),
+        Verb::Service(verb) => service::service(&global, verb),
         Verb::Hook(args) => block_on(async { Ok(hook::hook(&global, args).await) }),
         Verb::Log(args) => block_on(log::log(&global, args)),
         Verb::Doctor(args) => block_on(doctor::doctor(&global, args)),
@@ -124,6 +126,7 @@ async fn ask(global: &Global, verb: Verb) -> Result<ExitCode, Failure> {
         | Verb::Completions { .. }
         | Verb::Install(_)
         | Verb::Uninstall(_)
+        | Verb::Service(_)
         | Verb::Doctor(_)
         | Verb::Hook(_)
         | Verb::Log(_)

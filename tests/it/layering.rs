@@ -15,6 +15,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("store", &["broker", "protocol", "files"]),
     ("history", &["protocol", "files"]),
     ("audit", &["protocol", "files"]),
+    ("service", &["protocol"]),
     ("share", &["protocol"]),
     ("paths", &["protocol", "transport"]),
     ("config", &["broker", "protocol", "share"]),
@@ -41,6 +42,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
+            "service",
+            "files",
             "release",
             "agents",
             "client",

@@ -36,6 +36,7 @@ mod planted;
 mod policies;
 mod provenance;
 mod screens;
+mod service;
 mod socket;
 mod survivors;
 mod syncs;

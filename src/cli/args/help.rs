@@ -119,3 +119,12 @@ goes. Mail and names stay.";
 pub(super) const DOCTOR: &str = "\
 It changes nothing and runs no client: the commands in the clients' configuration are started in a
 temporary home, with a daemon of its own. The exit code is 1 if anything is wrong; notes do not count.";
+
+pub(super) const SERVICE: &str = "\
+Nobody needs this: without it, the first command or agent starts the daemon. With it, the socket is
+there from login on, and the daemon runs under systemd's or launchd's eyes.
+
+Examples:
+  ipcd service install --dry-run
+  ipcd service install
+  ipcd service logs --lines 20";

@@ -88,6 +88,8 @@ pub enum Verb {
     #[command(after_help = help::INSTALL)]
     Install(InstallArgs),
     Uninstall(UninstallArgs),
+    #[command(subcommand)]
+    Service(ServiceVerb),
     #[command(after_help = help::DOCTOR)]
     Doctor(DoctorArgs),
     /// Run the MCP server of one agent, on stdin and stdout
@@ -416,6 +418,61 @@ pub struct UninstallArgs {
     /// Show what would change, and write nothing
     #[arg(long)]
     pub dry_run: bool,
+}
+
+/// Have the service manager keep the socket and start the daemon
+#[derive(Debug, Subcommand)]
+#[command(after_help = help::SERVICE)]
+pub enum ServiceVerb {
+    /// Tell the service manager of ipcd, for you alone
+    Install(ServiceArgs),
+    /// Take that back. Names, mail and settings stay
+    Uninstall(ServiceArgs),
+    /// Whether it is a service, what is started, and what is wrong with it
+    Status,
+    /// The last lines that the daemon logged
+    Logs(LogsArgs),
+}
+
+#[derive(Args, Debug)]
+pub struct ServiceArgs {
+    /// Show what would be written and run, and do nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Of another system; with --dry-run
+    #[arg(long, value_enum)]
+    pub manager: Option<ManagerName>,
+}
+
+/// Service managers by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ManagerName {
+    /// Units for Linux
+    Systemd,
+    /// An agent for macOS
+    Launchd,
+    /// A task at logon for Windows
+    Tasks,
+}
+
+impl From<ManagerName> for crate::service::Manager {
+    fn from(name: ManagerName) -> Self {
+        match name {
+            ManagerName::Systemd => Self::Systemd,
+            ManagerName::Launchd => Self::Launchd,
+            ManagerName::Tasks => Self::Tasks,
+        }
+    }
+}
+
+#[derive(Args, Debug)]
+pub struct LogsArgs {
+    /// So many lines
+    #[arg(long, short = 'n', value_name = "N", default_value_t = 50)]
+    pub lines: u32,
+    /// Go on until interrupted, and print lines as they come
+    #[arg(long)]
+    pub follow: bool,
 }
 
 /// Check everything from the binary to a message through each client's configured command
