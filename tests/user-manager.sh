@@ -30,7 +30,16 @@ outside() {
     chmod 755 "$scratch"
     # What the user must be able to read, wherever the project lies.
     install -d -o "$uid" -g "$uid" "$scratch/bin"
-    install -m 755 "$binary" "$scratch/bin/ipcd"
+    if [ "$check" = package ]; then
+        for tool in dpkg-deb dpkg-shlibdeps deb-systemd-helper; do
+            command -v "$tool" >/dev/null || skip "there is no $tool"
+        done
+        mv "$("$project/packaging/debian/build.sh" "$binary" "$scratch")" "$scratch/ipcd.deb"
+        # For after the removal.
+        install -D -m 755 "$binary" "$scratch/kept/ipcd"
+    else
+        install -m 755 "$binary" "$scratch/bin/ipcd"
+    fi
     install -d -m 700 -o "$uid" -g "$uid" "$scratch/home"
     install -d "$scratch/units" "$scratch/home/.config/systemd/user" "$scratch/home/.config/ipcd"
     chown -R "$uid:$uid" "$scratch/home/.config"
@@ -56,6 +65,19 @@ as_root() {
     mount -t cgroup2 cgroup2 /sys/fs/cgroup 2>/dev/null || skip "no cgroup2 can be mounted here"
     mkdir -p "$cgroup"
     chown "$uid:$uid" "$cgroup" "$cgroup"/cgroup.{procs,subtree_control,threads}
+    if [ "$check" = package ]; then
+        with_package || rc=1
+    else
+        user_session "$check" || rc=$?
+    fi
+    # Whoever is left goes before the cgroup does.
+    echo 1 >"$cgroup/cgroup.kill" 2>/dev/null || true
+    for _ in $(seq 50); do find "$cgroup" -depth -type d -exec rmdir {} + 2>/dev/null && break; sleep 0.05; done
+    exit $rc
+}
+
+# A login of the user, and what a check does in it.
+user_session() {
     (
         echo "$BASHPID" >"$cgroup/cgroup.procs"
         cd "$scratch/home"
@@ -65,17 +87,36 @@ as_root() {
             DBUS_SESSION_BUS_ADDRESS="unix:path=/run/user/$uid/bus" \
             ${IPCD_TEST_ACTIVATIONS:+IPCD_TEST_ACTIVATIONS="$IPCD_TEST_ACTIVATIONS"} \
             ${IPCD_TEST_DISTURBANCES:+IPCD_TEST_DISTURBANCES="$IPCD_TEST_DISTURBANCES"} \
-            "$scratch/user-manager.sh" --as-user "$systemd" "$scratch/units" "$check"
-    ) || rc=$?
-    # Whoever is left goes before the cgroup does.
-    echo 1 >"$cgroup/cgroup.kill" 2>/dev/null || true
-    for _ in $(seq 50); do find "$cgroup" -depth -type d -exec rmdir {} + 2>/dev/null && break; sleep 0.05; done
-    exit $rc
+            "$scratch/user-manager.sh" --as-user "$systemd" "$scratch/units" "$1"
+    )
+}
+
+# The package is installed on this very system, but for layers in memory over what it changes: they go with
+# the namespace, and show what a removal left.
+with_package() {
+    local layers=$scratch/layers folder left
+    mkdir "$layers" && mount -t tmpfs tmpfs "$layers"
+    for folder in usr etc var; do
+        mkdir -p "$layers/$folder" "$layers/work-$folder"
+        mount -t overlay overlay -o "lowerdir=/$folder,upperdir=$layers/$folder,workdir=$layers/work-$folder" "/$folder" ||
+            skip "no layers can be put over /$folder here"
+    done
+    dpkg -i "$scratch/ipcd.deb" >"$scratch/dpkg.log" 2>&1 || { cat "$scratch/dpkg.log"; return 1; }
+    user_session package || return 1
+    # A newer one over it, which an upgrade is.
+    dpkg -i "$scratch/ipcd.deb" >"$scratch/dpkg.log" 2>&1 || { cat "$scratch/dpkg.log"; return 1; }
+    dpkg -r ipcd >"$scratch/dpkg.log" 2>&1 || { cat "$scratch/dpkg.log"; return 1; }
+    [ -z "$(dpkg-query -W ipcd 2>/dev/null)" ] || { echo "FAILED: dpkg still knows it: $(dpkg-query -W ipcd)"; return 1; }
+    # But for dpkg's own books and those of other packages' triggers.
+    left=$(cd "$layers" && find usr etc var ! -type d ! -path 'var/lib/dpkg/*' ! -path 'var/log/*' ! -path 'var/cache/*')
+    [ -z "$left" ] || { echo "FAILED: dpkg -r left: $left"; return 1; }
+    saw "dpkg -r left nothing in /usr, /etc and /var"
+    user_session package_gone
 }
 
 as_user() {
     units=$2
-    . "$(dirname "$0")/user-manager/$3.sh"
+    . "$(dirname "$0")/user-manager/${3%_gone}.sh"
     "$1" --user >"$HOME/manager.log" 2>&1 &
     manager=$!
     for _ in $(seq 200); do [ -S "$XDG_RUNTIME_DIR/systemd/private" ] && break; sleep 0.05; done
@@ -123,7 +164,7 @@ case ${1-} in
     *)
         echo "systemd $(systemctl --version 2>/dev/null | sed -n '1s/^systemd \([0-9]*\).*/\1/p')"
         binary=${1:-$project/target/debug/ipcd}
-        [ $# -lt 2 ] && set -- "$binary" units activations load service
+        [ $# -lt 2 ] && set -- "$binary" units activations load service package
         rc=0
         for check in "${@:2}"; do
             echo "-- $check"

@@ -44,6 +44,7 @@ Register-ArgumentCompleter -Native -CommandName 'ipcd' -ScriptBlock {
             [CompletionResult]::new('dead', 'dead', [CompletionResultType]::ParameterValue, 'Messages that nobody could read')
             [CompletionResult]::new('install', 'install', [CompletionResultType]::ParameterValue, 'Connect the clients that are here: adds ipcd and its hooks to their configuration')
             [CompletionResult]::new('uninstall', 'uninstall', [CompletionResultType]::ParameterValue, 'Take ipcd out of the clients'' configuration again')
+            [CompletionResult]::new('service', 'service', [CompletionResultType]::ParameterValue, 'Have the service manager keep the socket and start the daemon')
             [CompletionResult]::new('doctor', 'doctor', [CompletionResultType]::ParameterValue, 'Check everything from the binary to a message through each client''s configured command')
             [CompletionResult]::new('mcp', 'mcp', [CompletionResultType]::ParameterValue, 'Run the MCP server of one agent, on stdin and stdout')
             [CompletionResult]::new('hook', 'hook', [CompletionResultType]::ParameterValue, 'Tell an agent that mail waits; for its hooks')
@@ -422,6 +423,81 @@ Register-ArgumentCompleter -Native -CommandName 'ipcd' -ScriptBlock {
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             break
         }
+        'ipcd;service' {
+            [CompletionResult]::new('--as', '--as', [CompletionResultType]::ParameterName, 'Which of several agents above this command is meant')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print results as JSON, one value a line, and failures as {"error":{…}}')
+            [CompletionResult]::new('--no-spawn', '--no-spawn', [CompletionResultType]::ParameterName, 'Do not start a daemon when there is none: exit with 3')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('install', 'install', [CompletionResultType]::ParameterValue, 'Tell the service manager of ipcd, for you alone')
+            [CompletionResult]::new('uninstall', 'uninstall', [CompletionResultType]::ParameterValue, 'Take that back. Names, mail and settings stay')
+            [CompletionResult]::new('status', 'status', [CompletionResultType]::ParameterValue, 'Whether it is a service, what is started, and what is wrong with it')
+            [CompletionResult]::new('logs', 'logs', [CompletionResultType]::ParameterValue, 'The last lines that the daemon logged')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'ipcd;service;install' {
+            [CompletionResult]::new('--manager', '--manager', [CompletionResultType]::ParameterName, 'Of another system; with --dry-run')
+            [CompletionResult]::new('--as', '--as', [CompletionResultType]::ParameterName, 'Which of several agents above this command is meant')
+            [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Show what would be written and run, and do nothing')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print results as JSON, one value a line, and failures as {"error":{…}}')
+            [CompletionResult]::new('--no-spawn', '--no-spawn', [CompletionResultType]::ParameterName, 'Do not start a daemon when there is none: exit with 3')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'ipcd;service;uninstall' {
+            [CompletionResult]::new('--manager', '--manager', [CompletionResultType]::ParameterName, 'Of another system; with --dry-run')
+            [CompletionResult]::new('--as', '--as', [CompletionResultType]::ParameterName, 'Which of several agents above this command is meant')
+            [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Show what would be written and run, and do nothing')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print results as JSON, one value a line, and failures as {"error":{…}}')
+            [CompletionResult]::new('--no-spawn', '--no-spawn', [CompletionResultType]::ParameterName, 'Do not start a daemon when there is none: exit with 3')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'ipcd;service;status' {
+            [CompletionResult]::new('--as', '--as', [CompletionResultType]::ParameterName, 'Which of several agents above this command is meant')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print results as JSON, one value a line, and failures as {"error":{…}}')
+            [CompletionResult]::new('--no-spawn', '--no-spawn', [CompletionResultType]::ParameterName, 'Do not start a daemon when there is none: exit with 3')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'ipcd;service;logs' {
+            [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'So many lines')
+            [CompletionResult]::new('--lines', '--lines', [CompletionResultType]::ParameterName, 'So many lines')
+            [CompletionResult]::new('--as', '--as', [CompletionResultType]::ParameterName, 'Which of several agents above this command is meant')
+            [CompletionResult]::new('--follow', '--follow', [CompletionResultType]::ParameterName, 'Go on until interrupted, and print lines as they come')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print results as JSON, one value a line, and failures as {"error":{…}}')
+            [CompletionResult]::new('--no-spawn', '--no-spawn', [CompletionResultType]::ParameterName, 'Do not start a daemon when there is none: exit with 3')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'ipcd;service;help' {
+            [CompletionResult]::new('install', 'install', [CompletionResultType]::ParameterValue, 'Tell the service manager of ipcd, for you alone')
+            [CompletionResult]::new('uninstall', 'uninstall', [CompletionResultType]::ParameterValue, 'Take that back. Names, mail and settings stay')
+            [CompletionResult]::new('status', 'status', [CompletionResultType]::ParameterValue, 'Whether it is a service, what is started, and what is wrong with it')
+            [CompletionResult]::new('logs', 'logs', [CompletionResultType]::ParameterValue, 'The last lines that the daemon logged')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'ipcd;service;help;install' {
+            break
+        }
+        'ipcd;service;help;uninstall' {
+            break
+        }
+        'ipcd;service;help;status' {
+            break
+        }
+        'ipcd;service;help;logs' {
+            break
+        }
+        'ipcd;service;help;help' {
+            break
+        }
         'ipcd;doctor' {
             [CompletionResult]::new('--client', '--client', [CompletionResultType]::ParameterName, 'Only these clients')
             [CompletionResult]::new('--as', '--as', [CompletionResultType]::ParameterName, 'Which of several agents above this command is meant')
@@ -503,6 +579,7 @@ Register-ArgumentCompleter -Native -CommandName 'ipcd' -ScriptBlock {
             [CompletionResult]::new('dead', 'dead', [CompletionResultType]::ParameterValue, 'Messages that nobody could read')
             [CompletionResult]::new('install', 'install', [CompletionResultType]::ParameterValue, 'Connect the clients that are here: adds ipcd and its hooks to their configuration')
             [CompletionResult]::new('uninstall', 'uninstall', [CompletionResultType]::ParameterValue, 'Take ipcd out of the clients'' configuration again')
+            [CompletionResult]::new('service', 'service', [CompletionResultType]::ParameterValue, 'Have the service manager keep the socket and start the daemon')
             [CompletionResult]::new('doctor', 'doctor', [CompletionResultType]::ParameterValue, 'Check everything from the binary to a message through each client''s configured command')
             [CompletionResult]::new('mcp', 'mcp', [CompletionResultType]::ParameterValue, 'Run the MCP server of one agent, on stdin and stdout')
             [CompletionResult]::new('hook', 'hook', [CompletionResultType]::ParameterValue, 'Tell an agent that mail waits; for its hooks')
@@ -607,6 +684,25 @@ Register-ArgumentCompleter -Native -CommandName 'ipcd' -ScriptBlock {
             break
         }
         'ipcd;help;uninstall' {
+            break
+        }
+        'ipcd;help;service' {
+            [CompletionResult]::new('install', 'install', [CompletionResultType]::ParameterValue, 'Tell the service manager of ipcd, for you alone')
+            [CompletionResult]::new('uninstall', 'uninstall', [CompletionResultType]::ParameterValue, 'Take that back. Names, mail and settings stay')
+            [CompletionResult]::new('status', 'status', [CompletionResultType]::ParameterValue, 'Whether it is a service, what is started, and what is wrong with it')
+            [CompletionResult]::new('logs', 'logs', [CompletionResultType]::ParameterValue, 'The last lines that the daemon logged')
+            break
+        }
+        'ipcd;help;service;install' {
+            break
+        }
+        'ipcd;help;service;uninstall' {
+            break
+        }
+        'ipcd;help;service;status' {
+            break
+        }
+        'ipcd;help;service;logs' {
             break
         }
         'ipcd;help;doctor' {

@@ -73,6 +73,9 @@ _ipcd() {
             ipcd,send)
                 cmd="ipcd__subcmd__send"
                 ;;
+            ipcd,service)
+                cmd="ipcd__subcmd__service"
+                ;;
             ipcd,share)
                 cmd="ipcd__subcmd__share"
                 ;;
@@ -199,6 +202,9 @@ _ipcd() {
             ipcd__subcmd__help,send)
                 cmd="ipcd__subcmd__help__subcmd__send"
                 ;;
+            ipcd__subcmd__help,service)
+                cmd="ipcd__subcmd__help__subcmd__service"
+                ;;
             ipcd__subcmd__help,share)
                 cmd="ipcd__subcmd__help__subcmd__share"
                 ;;
@@ -244,6 +250,18 @@ _ipcd() {
             ipcd__subcmd__help__subcmd__policy__subcmd__check,file)
                 cmd="ipcd__subcmd__help__subcmd__policy__subcmd__check__subcmd__file"
                 ;;
+            ipcd__subcmd__help__subcmd__service,install)
+                cmd="ipcd__subcmd__help__subcmd__service__subcmd__install"
+                ;;
+            ipcd__subcmd__help__subcmd__service,logs)
+                cmd="ipcd__subcmd__help__subcmd__service__subcmd__logs"
+                ;;
+            ipcd__subcmd__help__subcmd__service,status)
+                cmd="ipcd__subcmd__help__subcmd__service__subcmd__status"
+                ;;
+            ipcd__subcmd__help__subcmd__service,uninstall)
+                cmd="ipcd__subcmd__help__subcmd__service__subcmd__uninstall"
+                ;;
             ipcd__subcmd__help__subcmd__share,command)
                 cmd="ipcd__subcmd__help__subcmd__share__subcmd__command"
                 ;;
@@ -286,6 +304,36 @@ _ipcd() {
             ipcd__subcmd__policy__subcmd__help__subcmd__check,file)
                 cmd="ipcd__subcmd__policy__subcmd__help__subcmd__check__subcmd__file"
                 ;;
+            ipcd__subcmd__service,help)
+                cmd="ipcd__subcmd__service__subcmd__help"
+                ;;
+            ipcd__subcmd__service,install)
+                cmd="ipcd__subcmd__service__subcmd__install"
+                ;;
+            ipcd__subcmd__service,logs)
+                cmd="ipcd__subcmd__service__subcmd__logs"
+                ;;
+            ipcd__subcmd__service,status)
+                cmd="ipcd__subcmd__service__subcmd__status"
+                ;;
+            ipcd__subcmd__service,uninstall)
+                cmd="ipcd__subcmd__service__subcmd__uninstall"
+                ;;
+            ipcd__subcmd__service__subcmd__help,help)
+                cmd="ipcd__subcmd__service__subcmd__help__subcmd__help"
+                ;;
+            ipcd__subcmd__service__subcmd__help,install)
+                cmd="ipcd__subcmd__service__subcmd__help__subcmd__install"
+                ;;
+            ipcd__subcmd__service__subcmd__help,logs)
+                cmd="ipcd__subcmd__service__subcmd__help__subcmd__logs"
+                ;;
+            ipcd__subcmd__service__subcmd__help,status)
+                cmd="ipcd__subcmd__service__subcmd__help__subcmd__status"
+                ;;
+            ipcd__subcmd__service__subcmd__help,uninstall)
+                cmd="ipcd__subcmd__service__subcmd__help__subcmd__uninstall"
+                ;;
             ipcd__subcmd__share,command)
                 cmd="ipcd__subcmd__share__subcmd__command"
                 ;;
@@ -311,7 +359,7 @@ _ipcd() {
 
     case "${cmd}" in
         ipcd)
-            opts="-h -V --json --as --no-spawn --help --version send check wait broadcast share policy list status register rename release auto log dead install uninstall doctor mcp hook daemon stop demo completions help"
+            opts="-h -V --json --as --no-spawn --help --version send check wait broadcast share policy list status register rename release auto log dead install uninstall service doctor mcp hook daemon stop demo completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -781,7 +829,7 @@ _ipcd() {
             return 0
             ;;
         ipcd__subcmd__help)
-            opts="send check wait broadcast share policy list status register rename release auto log dead install uninstall doctor mcp hook daemon stop demo completions help"
+            opts="send check wait broadcast share policy list status register rename release auto log dead install uninstall service doctor mcp hook daemon stop demo completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1189,6 +1237,76 @@ _ipcd() {
         ipcd__subcmd__help__subcmd__send)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ipcd__subcmd__help__subcmd__service)
+            opts="install uninstall status logs"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ipcd__subcmd__help__subcmd__service__subcmd__install)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ipcd__subcmd__help__subcmd__service__subcmd__logs)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ipcd__subcmd__help__subcmd__service__subcmd__status)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ipcd__subcmd__help__subcmd__service__subcmd__uninstall)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -1701,6 +1819,196 @@ _ipcd() {
                     ;;
                 --ttl)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --as)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ipcd__subcmd__service)
+            opts="-h --json --as --no-spawn --help install uninstall status logs help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --as)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ipcd__subcmd__service__subcmd__help)
+            opts="install uninstall status logs help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ipcd__subcmd__service__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ipcd__subcmd__service__subcmd__help__subcmd__install)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ipcd__subcmd__service__subcmd__help__subcmd__logs)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ipcd__subcmd__service__subcmd__help__subcmd__status)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ipcd__subcmd__service__subcmd__help__subcmd__uninstall)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ipcd__subcmd__service__subcmd__install)
+            opts="-h --dry-run --manager --json --as --no-spawn --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --manager)
+                    COMPREPLY=($(compgen -W "systemd launchd tasks" -- "${cur}"))
+                    return 0
+                    ;;
+                --as)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ipcd__subcmd__service__subcmd__logs)
+            opts="-n -h --lines --follow --json --as --no-spawn --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --lines)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -n)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --as)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ipcd__subcmd__service__subcmd__status)
+            opts="-h --json --as --no-spawn --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --as)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ipcd__subcmd__service__subcmd__uninstall)
+            opts="-h --dry-run --manager --json --as --no-spawn --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --manager)
+                    COMPREPLY=($(compgen -W "systemd launchd tasks" -- "${cur}"))
                     return 0
                     ;;
                 --as)

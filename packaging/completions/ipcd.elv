@@ -41,6 +41,7 @@ set edit:completion:arg-completer[ipcd] = {|@words|
             cand dead 'Messages that nobody could read'
             cand install 'Connect the clients that are here: adds ipcd and its hooks to their configuration'
             cand uninstall 'Take ipcd out of the clients'' configuration again'
+            cand service 'Have the service manager keep the socket and start the daemon'
             cand doctor 'Check everything from the binary to a message through each client''s configured command'
             cand mcp 'Run the MCP server of one agent, on stdin and stdout'
             cand hook 'Tell an agent that mail waits; for its hooks'
@@ -366,6 +367,70 @@ set edit:completion:arg-completer[ipcd] = {|@words|
             cand -h 'Print help'
             cand --help 'Print help'
         }
+        &'ipcd;service'= {
+            cand --as 'Which of several agents above this command is meant'
+            cand --json 'Print results as JSON, one value a line, and failures as {"error":{…}}'
+            cand --no-spawn 'Do not start a daemon when there is none: exit with 3'
+            cand -h 'Print help'
+            cand --help 'Print help'
+            cand install 'Tell the service manager of ipcd, for you alone'
+            cand uninstall 'Take that back. Names, mail and settings stay'
+            cand status 'Whether it is a service, what is started, and what is wrong with it'
+            cand logs 'The last lines that the daemon logged'
+            cand help 'Print this message or the help of the given subcommand(s)'
+        }
+        &'ipcd;service;install'= {
+            cand --manager 'Of another system; with --dry-run'
+            cand --as 'Which of several agents above this command is meant'
+            cand --dry-run 'Show what would be written and run, and do nothing'
+            cand --json 'Print results as JSON, one value a line, and failures as {"error":{…}}'
+            cand --no-spawn 'Do not start a daemon when there is none: exit with 3'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'ipcd;service;uninstall'= {
+            cand --manager 'Of another system; with --dry-run'
+            cand --as 'Which of several agents above this command is meant'
+            cand --dry-run 'Show what would be written and run, and do nothing'
+            cand --json 'Print results as JSON, one value a line, and failures as {"error":{…}}'
+            cand --no-spawn 'Do not start a daemon when there is none: exit with 3'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'ipcd;service;status'= {
+            cand --as 'Which of several agents above this command is meant'
+            cand --json 'Print results as JSON, one value a line, and failures as {"error":{…}}'
+            cand --no-spawn 'Do not start a daemon when there is none: exit with 3'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'ipcd;service;logs'= {
+            cand -n 'So many lines'
+            cand --lines 'So many lines'
+            cand --as 'Which of several agents above this command is meant'
+            cand --follow 'Go on until interrupted, and print lines as they come'
+            cand --json 'Print results as JSON, one value a line, and failures as {"error":{…}}'
+            cand --no-spawn 'Do not start a daemon when there is none: exit with 3'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'ipcd;service;help'= {
+            cand install 'Tell the service manager of ipcd, for you alone'
+            cand uninstall 'Take that back. Names, mail and settings stay'
+            cand status 'Whether it is a service, what is started, and what is wrong with it'
+            cand logs 'The last lines that the daemon logged'
+            cand help 'Print this message or the help of the given subcommand(s)'
+        }
+        &'ipcd;service;help;install'= {
+        }
+        &'ipcd;service;help;uninstall'= {
+        }
+        &'ipcd;service;help;status'= {
+        }
+        &'ipcd;service;help;logs'= {
+        }
+        &'ipcd;service;help;help'= {
+        }
         &'ipcd;doctor'= {
             cand --client 'Only these clients'
             cand --as 'Which of several agents above this command is meant'
@@ -440,6 +505,7 @@ set edit:completion:arg-completer[ipcd] = {|@words|
             cand dead 'Messages that nobody could read'
             cand install 'Connect the clients that are here: adds ipcd and its hooks to their configuration'
             cand uninstall 'Take ipcd out of the clients'' configuration again'
+            cand service 'Have the service manager keep the socket and start the daemon'
             cand doctor 'Check everything from the binary to a message through each client''s configured command'
             cand mcp 'Run the MCP server of one agent, on stdin and stdout'
             cand hook 'Tell an agent that mail waits; for its hooks'
@@ -516,6 +582,20 @@ set edit:completion:arg-completer[ipcd] = {|@words|
         &'ipcd;help;install'= {
         }
         &'ipcd;help;uninstall'= {
+        }
+        &'ipcd;help;service'= {
+            cand install 'Tell the service manager of ipcd, for you alone'
+            cand uninstall 'Take that back. Names, mail and settings stay'
+            cand status 'Whether it is a service, what is started, and what is wrong with it'
+            cand logs 'The last lines that the daemon logged'
+        }
+        &'ipcd;help;service;install'= {
+        }
+        &'ipcd;help;service;uninstall'= {
+        }
+        &'ipcd;help;service;status'= {
+        }
+        &'ipcd;help;service;logs'= {
         }
         &'ipcd;help;doctor'= {
         }
