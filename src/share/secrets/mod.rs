@@ -348,9 +348,11 @@ mod tests {
                 let _ = mask(bytes.as_bytes(), &[]);
                 micros() - began
             };
-            let (quarter, whole) = (look(12 << 10), look(48 << 10));
-            // Four times is what it should be, sixteen times is the square.
-            assert!(whole < 9 * quarter + 50_000, "{text}: {quarter} µs, then {whole} µs");
+            // Four times is what it should be, sixteen times is the square. A machine in a hurry disturbs one
+            // look, not three.
+            let tries = [(); 3].map(|()| (look(12 << 10), look(48 << 10)));
+            let linear = |(quarter, whole): &(i64, i64)| *whole < 9 * quarter + 50_000;
+            assert!(tries.iter().any(linear), "{text}: µs for a quarter, and for all: {tries:?}");
         }
     }
 }
