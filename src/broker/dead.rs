@@ -1,25 +1,28 @@
 //! Dead letters: mail that could not be read. It waits for a person, who puts it back or forgets it.
 
 use super::mutation::{DeliveryRow, MailboxId, Mutation};
+use super::presence::Speaker;
 use super::status::keep_within;
 use super::{Broker, EndedHow, SessionId};
 use crate::protocol::message::MessageId;
-use crate::protocol::refusal::Refusal;
+use crate::protocol::refusal::{Refusal, RefusalCode};
 use crate::protocol::response::{DeadInfo, DeadListed, Response, Settled};
 
 impl Broker {
-    /// All dead letters that fit into an answer, oldest death first, without their texts.
-    pub(super) fn dead_list(&self) -> Result<Response, Refusal> {
-        let dead = self.state.dead.iter().filter_map(|(_, mailbox, id)| self.dead_info(*mailbox, *id));
-        let mut dead: Vec<DeadInfo> = dead.collect();
+    /// All dead letters that the caller may see and that fit into an answer, oldest death first, without
+    /// their texts.
+    pub(super) fn dead_list(&self, session: SessionId) -> Result<Response, Refusal> {
+        let letters = self.dead_seen_by(session)?;
+        let mut dead: Vec<DeadInfo> =
+            letters.into_iter().filter_map(|(mailbox, id)| self.dead_info(mailbox, id)).collect();
         // Sorting keeps the order of equals.
         let omitted = keep_within(self.limits.list_bytes, &mut dead, |info| info.died_at);
         Ok(Response::DeadListed(DeadListed { dead, omitted }))
     }
 
     /// One dead letter, whole.
-    pub(super) fn dead_show(&self, id: MessageId) -> Result<Response, Refusal> {
-        let found = self.dead_named(Some(&[id]))?;
+    pub(super) fn dead_show(&self, session: SessionId, id: MessageId) -> Result<Response, Refusal> {
+        let found = dead_named(self.dead_seen_by(session)?, Some(&[id]))?;
         let dead = found.into_iter().filter_map(|(mailbox, id)| {
             let mut info = self.dead_info(mailbox, id)?;
             let row = &self.state.messages.get(&id)?.row;
@@ -37,7 +40,7 @@ impl Broker {
         ids: Option<&[MessageId]>,
     ) -> Result<Response, Refusal> {
         self.person(session, "put dead letters back")?;
-        let letters = self.dead_named(ids)?;
+        let letters = dead_named(self.dead_seen_by(session)?, ids)?;
         for (mailbox, id) in &letters {
             self.revive(*mailbox, *id);
         }
@@ -50,7 +53,7 @@ impl Broker {
         ids: Option<&[MessageId]>,
     ) -> Result<Response, Refusal> {
         self.person(session, "purge dead letters")?;
-        let letters = self.dead_named(ids)?;
+        let letters = dead_named(self.dead_seen_by(session)?, ids)?;
         for (mailbox, id) in &letters {
             self.end(*mailbox, *id, EndedHow::Purged);
         }
@@ -74,18 +77,25 @@ impl Broker {
         })
     }
 
-    /// The dead letters among `ids`; an id that is none of them refuses the call.
-    fn dead_named(&self, ids: Option<&[MessageId]>) -> Result<Vec<(MailboxId, MessageId)>, Refusal> {
+    /// A person sees all of them, an agent those of its own mailbox: another's mail is not for it, dead or not.
+    fn dead_seen_by(&self, session: SessionId) -> Result<Vec<Letter>, Refusal> {
+        let speaker = self.speaker(session)?;
         let all = self.state.dead.iter().map(|(_, mailbox, id)| (*mailbox, *id));
-        let Some(ids) = ids else { return Ok(all.collect()) };
-        let found: Vec<_> = all.filter(|(_, id)| ids.contains(id)).collect();
-        match ids.iter().find(|id| !found.iter().any(|(_, known)| known == *id)) {
-            Some(id) => Err(Refusal::new(
-                crate::protocol::refusal::RefusalCode::UnknownMessage,
-                format!("message {id} is no dead letter"),
-            )
-            .hint("`ipcd dead list` shows them")),
-            None => Ok(found),
+        Ok(all.filter(|(of, _)| matches!(speaker, Speaker::User) || speaker == Speaker::Instance(*of)).collect())
+    }
+}
+
+type Letter = (MailboxId, MessageId);
+
+/// Those among `ids`, or all; an id that is none of them refuses the call.
+fn dead_named(letters: Vec<Letter>, ids: Option<&[MessageId]>) -> Result<Vec<Letter>, Refusal> {
+    let Some(ids) = ids else { return Ok(letters) };
+    let found: Vec<_> = letters.into_iter().filter(|(_, id)| ids.contains(id)).collect();
+    match ids.iter().find(|id| !found.iter().any(|(_, known)| known == *id)) {
+        Some(id) => {
+            Err(Refusal::new(RefusalCode::UnknownMessage, format!("message {id} is no dead letter"))
+                .hint("`ipcd dead list` shows them"))
         }
+        None => Ok(found),
     }
 }
