@@ -220,6 +220,7 @@ impl Run {
             if !self.dry && self.changed > 0 {
                 let notes = programs.iter().map(|program| program.note()).filter(|note| !note.is_empty());
                 lines.extend(notes.map(|note| format!("{note}.")));
+                lines.extend(super::service::offer());
                 if project {
                     lines.push("Clients ask before they use the configuration of a project.".to_owned());
                 }

@@ -94,6 +94,16 @@ pub fn service(global: &Global, verb: ServiceVerb) -> Result<ExitCode, Failure> 
     Ok(ExitCode::Done)
 }
 
+/// What `ipcd install` adds where a service manager is at work for this user and knows nothing of ipcd yet.
+pub fn offer() -> Option<String> {
+    let manager = Manager::HERE?;
+    runs(manager).ok()?;
+    let service = Service { manager, place: place().ok()?, out: Output::stdout(Format::People) };
+    let by_itself = "the daemon starts by itself when it is needed";
+    let offer = format!("{by_itself}; `ipcd service install` leaves that to {}.", manager.name());
+    (!service.state().installed).then_some(offer)
+}
+
 fn place() -> Result<Place, Failure> {
     let paths = Paths::from_env()?;
     if paths.home.is_some() {

@@ -13,7 +13,14 @@ check_service() {
     ! [ -e "$folder/ipcd.service" ] || fail "a dry run wrote" || return 1
     saw "a dry run shows the units and the commands, and does nothing"
 
+    said=$(ipcd install --client codex) || fail "ipcd install: $said" || return 1
+    grep -q 'ipcd service install' <<<"$said" || fail "nothing is offered: $said" || return 1
+    ipcd uninstall >/dev/null || fail "ipcd uninstall" || return 1
     said=$(ipcd service install 2>&1) || fail "install: $said" || return 1
+    said=$(ipcd install --client codex) || fail "ipcd install: $said" || return 1
+    ! grep -q 'ipcd service install' <<<"$said" || fail "offered again: $said" || return 1
+    ipcd uninstall >/dev/null || fail "ipcd uninstall" || return 1
+    saw "ipcd install offers the service until it is there"
     said=$(systemd-analyze verify --user --man=no "$folder"/ipcd.{socket,service} 2>&1) || fail "verify: $said" || return 1
     [ -z "$said" ] || fail "verify: $said" || return 1
     said=$(ipcd status --json) || fail "status" || return 1

@@ -121,8 +121,8 @@ It changes nothing and runs no client: the commands in the clients' configuratio
 temporary home, with a daemon of its own. The exit code is 1 if anything is wrong; notes do not count.";
 
 pub(super) const SERVICE: &str = "\
-Nobody needs this: without it, the first command or agent starts the daemon. With it, the socket is
-there from login on, and the daemon runs under systemd's or launchd's eyes.
+Nobody needs this: without it, the first command or agent starts the daemon. With it, the socket is there from login on, and the daemon runs under systemd's or launchd's eyes; on Windows,
+a task starts the daemon at logon.
 
 Examples:
   ipcd service install --dry-run
