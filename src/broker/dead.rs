@@ -81,7 +81,9 @@ impl Broker {
     fn dead_seen_by(&self, session: SessionId) -> Result<Vec<Letter>, Refusal> {
         let speaker = self.speaker(session)?;
         let all = self.state.dead.iter().map(|(_, mailbox, id)| (*mailbox, *id));
-        Ok(all.filter(|(of, _)| matches!(speaker, Speaker::User) || speaker == Speaker::Instance(*of)).collect())
+        Ok(all
+            .filter(|(of, _)| matches!(speaker, Speaker::User) || speaker == Speaker::Instance(*of))
+            .collect())
     }
 }
 
@@ -92,10 +94,8 @@ fn dead_named(letters: Vec<Letter>, ids: Option<&[MessageId]>) -> Result<Vec<Let
     let Some(ids) = ids else { return Ok(letters) };
     let found: Vec<_> = letters.into_iter().filter(|(_, id)| ids.contains(id)).collect();
     match ids.iter().find(|id| !found.iter().any(|(_, known)| known == *id)) {
-        Some(id) => {
-            Err(Refusal::new(RefusalCode::UnknownMessage, format!("message {id} is no dead letter"))
-                .hint("`ipcd dead list` shows them"))
-        }
+        Some(id) => Err(Refusal::new(RefusalCode::UnknownMessage, format!("message {id} is no dead letter"))
+            .hint("`ipcd dead list` shows them")),
         None => Ok(found),
     }
 }

@@ -1,6 +1,7 @@
 //! The shell around the broker: everything that touches a clock, a socket, a disk or a signal.
 //!
-//! One thread (tokio) does it all: sessions, and the engine, which owns broker and store. The start is a list, and the stop is the same list backwards:
+//! One thread (tokio) does it all: sessions, and the engine, which owns broker and store. The start is a
+//! list, and the stop is the same list backwards:
 //!
 //! 1. `ipcd.lock`, for life: whoever holds it owns the store and the socket's path.
 //! 2. The store; what it holds becomes the broker's state.
@@ -17,6 +18,7 @@ mod lobby;
 mod owed;
 mod ownership;
 mod program;
+mod recovery;
 mod session;
 #[cfg(all(test, unix))]
 mod tests;
@@ -25,35 +27,30 @@ mod trouble;
 use std::time::Duration;
 
 use anyhow::Context;
-use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use alarm::Alarm;
-use archive::Archive;
-use clerk::Clerk;
 use clock::Clock;
-use engine::{Command, End, Engine, EngineHandle, Notice};
+use engine::{Command, End, EngineHandle, Notice};
 use lobby::Lobby;
 use ownership::{Claim, Ownership};
 use program::Program;
+use recovery::{check_place, recover, start_engine};
 
 use crate::audit::AuditLog;
-use crate::broker::{Broker, SessionId};
-use crate::config::{Commit, Config};
+use crate::broker::SessionId;
+use crate::config::Config;
 use crate::paths::Paths;
-use crate::protocol::peer::ProcessId;
 use crate::protocol::refusal::{Refusal, RefusalCode};
-use crate::protocol::response::DaemonStatus;
 use crate::protocol::startup::Startup;
-use crate::protocol::time::Now;
 use crate::protocol::wire;
 use crate::release;
-use crate::store::{self, Recovered, RedbStore, Store, StoreError, StoreOptions};
+use crate::store::StoreError;
 use crate::transport::activation::{IDLE_EXIT_MIN, Inherited, Notifier};
 use crate::transport::signals::Signals;
-use crate::transport::{self, Authority, Listener, Stream, User, armour, directory, process};
+use crate::transport::{self, Authority, Listener, Stream, User, armour, directory};
 
 /// After the last session ended, a daemon that was told to stop waits so long for its answers to be
 /// written.
@@ -73,9 +70,6 @@ const REFUSALS_MAX: usize = 8;
 /// A daemon whose program was replaced leaves so long after its last session, and the next one is the
 /// new program. Not at once: whoever starts it anew must see the new file, and commands come in rows.
 const REPLACED_EXIT: Duration = Duration::from_secs(1);
-
-/// Set to allow a store on a network file system.
-const ALLOW_NETWORK: &str = "IPCD_ALLOW_NETWORK_FS";
 
 /// How this daemon came to be.
 pub struct Options {
@@ -179,130 +173,6 @@ async fn start_and_serve(options: Options, gaps: &[armour::Gap]) -> anyhow::Resu
 fn idle_exit(config: &Config, detached: bool, activated: bool) -> Option<Duration> {
     let after = config.daemon.idle_exit.filter(|_| detached || activated)?;
     Some(if activated { after.max(IDLE_EXIT_MIN) } else { after })
-}
-
-/// The store must be on a disk of this machine, unless the user says that it is well as it is.
-fn check_place(paths: &Paths) -> Result<(), Refusal> {
-    let Some(kind) = transport::network_file_system(&paths.state_dir) else { return Ok(()) };
-    let place = format!("`{}` is on a network file system ({kind})", paths.state_dir.display());
-    if std::env::var_os(ALLOW_NETWORK).is_some_and(|value| !value.is_empty() && value != "0") {
-        tracing::warn!("{place}; what is durable there is the word of another machine");
-        return Ok(());
-    }
-    Err(Refusal::new(RefusalCode::UnsafeDirectory, place).hint(format!(
-        "set IPCD_HOME or XDG_STATE_HOME to a directory of a local disk, or {ALLOW_NETWORK}=1 if only this machine uses it"
-    )))
-}
-
-/// What the engine is made of, before it has a thread.
-struct Parts {
-    broker: Broker,
-    store: Box<dyn Store>,
-    archive: Archive,
-    clerk: Clerk,
-    alarm: Alarm,
-    clock: Clock,
-    program: Program,
-    facts: DaemonStatus,
-}
-
-fn recover(paths: &Paths, config: &Config, activated: bool, log: &AuditLog) -> anyhow::Result<Parts> {
-    let clock = Clock::start();
-    let options = StoreOptions {
-        path: paths.store.clone(),
-        head: paths.head.clone(),
-        two_phase: config.commit == Commit::TwoPhase,
-    };
-    let (recovered, mut broker) = open_store(&options, config, clock.now()).map_err(|e| e.refusal())?;
-    let alarm = Alarm { store: paths.store.clone() };
-    if let Some(text) = alarm.text() {
-        tracing::error!("{text}");
-        broker.set_alarm(Some(text));
-    }
-    // What the broker says on recovery: that the store is in use from here on.
-    let mut store: Box<dyn Store> = Box::new(recovered.store);
-    store.commit(&broker.drain().mutations).map_err(|e| e.refusal())?;
-    let archive = Archive::new(paths, config.history, recovered.warnings);
-    let program = Program::of_this_process();
-    let facts = DaemonStatus {
-        version: release::version().to_owned(),
-        protocol: Some(release::protocol()),
-        program: program.path(),
-        pid: std::process::id(),
-        activated,
-        socket: paths.socket.display().to_string(),
-        store: paths.store.display().to_string(),
-        history: paths.history_dir.display().to_string(),
-        ..DaemonStatus::default()
-    };
-    let clerk = Clerk::new(Some(log.clone()), config.audit.bodies);
-    Ok(Parts { broker, store, archive, clerk, alarm, clock, program, facts })
-}
-
-/// The store and what it says. A damaged one is kept aside, and what can be saved of it is in a new one;
-/// a note says so, until a person removes it.
-fn open_store(
-    options: &StoreOptions,
-    config: &Config,
-    now: Now,
-) -> Result<(Recovered<RedbStore>, Broker), StoreError> {
-    let open = || {
-        let recovered = RedbStore::open(options.clone())?;
-        let broker = Broker::recover(config.limits(), &recovered.mutations, now);
-        Ok((recovered, broker.map_err(|inconsistent| StoreError::Damaged(inconsistent.to_string()))?))
-    };
-    let note = |text: &str| {
-        if let Err(error) = store::leave_note(&options.path, now.wall, text) {
-            tracing::error!(%error, "a note beside the store cannot be written: {text}");
-        }
-    };
-    let mut said = Vec::new();
-    let opened = match open() {
-        Err(StoreError::Damaged(what)) => {
-            let damaged = format!("the store is damaged: {what}");
-            // First of all, should this process not come to an end of it.
-            note(&format!("{damaged}; unread mail may be lost"));
-            let saved = store::replace(options, now.wall).map_err(|error| {
-                let Refusal { message, .. } = error.refusal();
-                StoreError::Damaged(format!("{what}; no new one can take its place: {message}"))
-            })?;
-            said.push(format!(
-                "{damaged}; unread mail may be lost: {} rows were saved, {} could not be used; the damaged file is kept as `{}`",
-                saved.rows,
-                saved.orphans,
-                saved.evidence.display(),
-            ));
-            open()
-        }
-        opened => opened,
-    };
-    let (recovered, broker) = opened?;
-    said.extend(recovered.warnings.iter().cloned());
-    if !said.is_empty() {
-        note(&said.join("; "));
-    }
-    Ok((recovered, broker))
-}
-
-fn start_engine(parts: Parts) -> (UnboundedReceiver<Notice>, EngineHandle, JoinHandle<()>) {
-    let (commands, received) = unbounded_channel();
-    let (notify, notices) = unbounded_channel();
-    let Parts { broker, store, archive, clerk, alarm, clock, program, facts } = parts;
-    let is_alive = |p: &ProcessId| process::is_alive(p.pid, p.start, &p.boot);
-    let engine = Engine {
-        broker,
-        store,
-        archive,
-        clerk,
-        alarm,
-        clock,
-        is_alive,
-        program,
-        facts,
-        commands: received,
-        notices: notify,
-    };
-    (notices, EngineHandle::new(commands), tokio::spawn(engine.run()))
 }
 
 /// Takes connections until something ends it.

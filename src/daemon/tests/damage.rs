@@ -11,7 +11,7 @@ use super::crashes::{from_env, say};
 use super::play::Play;
 use crate::broker::mutation::Mutation;
 use crate::config::Config;
-use crate::daemon::open_store;
+use crate::daemon::recovery::open_store;
 use crate::protocol::time::{Now, Tick, Timestamp};
 use crate::store::tests::disk::{Disk, Rng};
 use crate::store::{self, RedbStore, Rows, Store, StoreOptions};
