@@ -98,7 +98,8 @@ impl Broker {
 
     /// Whoever waited waits on; a wait that began in the failed batch, too, if its mailbox is there.
     fn take_back_waits(&mut self, answered: &[(SessionId, CallId)], refusal: &Refusal) {
-        let now: Vec<Waiter> = std::mem::take(&mut self.waiters).take_all();
+        // In place: that somebody went since the last confirmed batch must not be forgotten with them.
+        let now: Vec<Waiter> = self.waiters.take_all();
         let before = self.confirmed.waiters.clone().take_all();
         let newly = now.into_iter().filter(|w| !self.confirmed.waiters.holds(w.session, &w.call));
         for waiter in before.into_iter().chain(newly.collect::<Vec<_>>()) {

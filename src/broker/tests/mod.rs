@@ -1,6 +1,6 @@
 //! The broker against a small world of clients, processes, clocks and a store that is a map.
 
-mod bells;
+mod batches;
 mod clock;
 mod invariants;
 mod model;

@@ -298,7 +298,7 @@ impl World {
     }
 
     /// The store refuses the step; what the broker makes of it.
-    fn fail_step(&mut self) -> Step {
+    pub fn fail_step(&mut self) -> Step {
         let failed = self.broker.drain();
         if failed.mutations.is_empty() {
             return failed;
