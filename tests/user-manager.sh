@@ -117,6 +117,8 @@ with_package() {
 as_user() {
     units=$2
     . "$(dirname "$0")/user-manager/${3%_gone}.sh"
+    # One that an earlier manager left would pass for ours.
+    rm -f "$XDG_RUNTIME_DIR/systemd/private"
     "$1" --user >"$HOME/manager.log" 2>&1 &
     manager=$!
     for _ in $(seq 200); do [ -S "$XDG_RUNTIME_DIR/systemd/private" ] && break; sleep 0.05; done
@@ -128,7 +130,7 @@ as_user() {
     rc=0
     # Not below an `if` or a `||`, where bash would not stop at a failure.
     (set -e; "check_$3") & wait $! || rc=1
-    systemctl --user exit 2>/dev/null || true
+    systemctl --user exit 2>/dev/null || kill "$manager"
     wait $manager || true
     exit $rc
 }
