@@ -5,7 +5,7 @@
 set -euo pipefail
 binary=$1 platform=${2:-linux} out=$(realpath "${3:-.}")
 here=$(cd "$(dirname "$0")" && pwd)
-mcpb=(${MCPB:-npx --yes @anthropic-ai/mcpb@2})
+read -ra mcpb <<<"${MCPB:-npx --yes @anthropic-ai/mcpb@2}"
 version=$(sed -n 's/^version = "\(.*\)"/\1/p' "$here/../../Cargo.toml" | head -1)
 
 stage=$(mktemp -d)
