@@ -161,16 +161,20 @@ mod tests {
     fn no_ring_begins_after_the_mail_was_known_to_be_read() {
         let mut rings = 0;
         for race in 0..1000 {
-            let (bell, known) = (Bell::new(), AtomicBool::new(false));
+            let (bell, known, there) = (Bell::new(), AtomicBool::new(false), AtomicBool::new(false));
             bell.mail(1);
             let late = thread::scope(|scope| {
                 scope.spawn(|| {
-                    // Now the one, now the other is ahead.
+                    // Now the one, now the other is ahead, whoever is started first.
+                    while race % 2 == 0 && !there.load(Ordering::SeqCst) {
+                        thread::yield_now();
+                    }
                     (0..race % 50).for_each(|_| std::hint::spin_loop());
                     bell.read(0);
                     known.store(true, Ordering::SeqCst);
                 });
                 let ringer = scope.spawn(|| {
+                    there.store(true, Ordering::SeqCst);
                     (0..race % 70).for_each(|_| std::hint::spin_loop());
                     let knew = known.load(Ordering::SeqCst);
                     let rang = bell.begin().is_some();
