@@ -23,6 +23,7 @@ use crate::agents::setup::{Command, Edit, Part, Places, Syntax};
 use crate::protocol::refusal::Refusal;
 use receipt::{Fingerprint, Row};
 
+pub use ours::is_command as is_ours;
 pub use receipt::Receipt;
 
 /// Lines shown around a change.

@@ -26,6 +26,11 @@ pub fn is_server(entry: &Value) -> bool {
     argv(entry).is_some_and(|argv| is_ipcd(&argv[0]) && argv[1..].iter().any(|word| word == "mcp"))
 }
 
+/// Whether a command line is one that an install writes: `ipcd mcp` or `ipcd hook`, with options of theirs.
+pub fn is_command(argv: &[String]) -> bool {
+    argv.len() > 1 && is_ipcd(&argv[0]) && matches!(argv[1].as_str(), "mcp" | "hook")
+}
+
 /// The keys of an entry that have to change so that it runs what `wanted` runs. Arguments that the user
 /// added stay.
 pub fn renewed(found: &Value, wanted: &Value) -> Vec<(String, Value)> {

@@ -87,6 +87,50 @@ fn what_is_wrong_is_said_with_what_to_do() {
 }
 
 #[test]
+fn what_a_project_wants_to_be_run_is_told_and_not_run() {
+    let world = World::new();
+    install(&world, "claude");
+    let project = world.folder("project");
+    let look = || {
+        let mut command = world.command(&["doctor", "--json", "--client", "claude"]);
+        let said =
+            Said::of(command.current_dir(&project).env("PATH", "/usr/bin:/bin").output().expect("it runs"));
+        let lines = said.out.lines().map(|line| serde_json::from_str(line).expect("JSON"));
+        (said.code, lines.collect::<Vec<Value>>())
+    };
+    let trap = world.file("project/ipcd", format!("#!/bin/sh\ntouch {}/sprung\n", project.display()));
+    fs::set_permissions(&trap, fs::Permissions::from_mode(0o755)).expect("chmod");
+    let trap = trap.display();
+    world.folder("project/.claude");
+    let server = format!(r#"{{"mcpServers":{{"ipcd":{{"command":"{trap}","args":["mcp"]}}}}}}"#);
+    world.file("project/.mcp.json", server);
+    let hook = format!(
+        r#"{{"hooks":{{"Stop":[{{"hooks":[{{"type":"command","command":"{trap} hook Stop"}}]}}]}}}}"#
+    );
+    for name in ["settings.json", "settings.local.json"] {
+        world.file(&format!("project/.claude/{name}"), &hook);
+    }
+    let (code, found) = look();
+    assert!(!project.join("sprung").exists(), "{found:?}");
+    let told = about(&found, "claude");
+    let told: Vec<_> = told.iter().filter(|(_, says)| says.contains("was not tried")).collect();
+    assert!(told.iter().any(|(state, says)| *state == "note" && says.contains(" mcp")), "{found:?}");
+    assert!(told.iter().any(|(state, says)| *state == "note" && says.contains(" hook Stop")), "{found:?}");
+    assert_eq!(code, 0, "{found:?}");
+
+    let ours = env!("CARGO_BIN_EXE_ipcd");
+    world.file(
+        "project/.mcp.json",
+        format!(r#"{{"mcpServers":{{"ipcd":{{"command":"{ours}","args":["mcp"]}}}}}}"#),
+    );
+    let (_, found) = look();
+    let tried = about(&found, "claude")
+        .into_iter()
+        .filter(|(state, says)| *state == "good" && says.contains("13 tools"));
+    assert_eq!(tried.count(), 2, "this very program is tried: {found:?}");
+}
+
+#[test]
 fn a_running_daemon_and_its_mail_are_told() {
     let world = World::new();
     let _daemon = world.daemon();

@@ -1,5 +1,8 @@
 //! Clients: what their configuration says, and whether the command in it does what it should. The command
 //! is run as it stands there, in a temporary home.
+//!
+//! What always holds: what a project's files say is whoever wrote the project, not the user: nothing of it is
+//! run but this very program with arguments of ours.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -21,6 +24,13 @@ use crate::install::{self, Entry, Trouble};
 const HOOK_TIME: Duration = Duration::from_secs(10);
 
 const OURS: &str = env!("CARGO_PKG_VERSION");
+
+/// Whose word an entry is.
+#[derive(Clone, Copy)]
+enum Owner {
+    User,
+    Project,
+}
 
 pub(super) struct Clients<'a> {
     home: &'a Home,
@@ -45,15 +55,17 @@ impl<'a> Clients<'a> {
     }
 
     pub(super) async fn look(&mut self, program: Program, asked: bool) -> Vec<Finding> {
-        let user = self.surroundings.with_places(None, |places| install::entries(program, places));
-        let project = self.project.clone().map_or_else(Vec::new, |project| {
-            self.surroundings.with_places(Some(&project), |places| install::entries(program, places))
-        });
         let mut findings = Vec::new();
         let (mut servers, mut hooks) = (Vec::new(), Vec::new());
-        for entry in user.into_iter().chain(project) {
+        let mut connected = false;
+        for (owner, entry) in self.entries(program) {
             match entry {
                 Ok(Entry { file, server, hooks: lines }) => {
+                    connected |= server.is_some();
+                    let (server, lines) = match owner {
+                        Owner::User => (server, lines),
+                        Owner::Project => self.harmless(program, &file, server, lines, &mut findings),
+                    };
                     servers.extend(server.map(|server| (file.clone(), server)));
                     // Those that wait in the background have nothing to say at once.
                     let waits =
@@ -73,12 +85,56 @@ impl<'a> Clients<'a> {
             let cure = format!("`ipcd install --client {}` connects it", program.word());
             findings.push(Finding::note(program.word(), says, cure));
         }
-        self.connected += usize::from(!servers.is_empty());
+        self.connected += usize::from(connected);
         for (file, argv) in servers {
             findings.push(self.server(program, &file, &argv).await);
         }
         findings.extend(self.hooks(program, hooks).await);
         findings
+    }
+
+    fn entries(&self, program: Program) -> Vec<(Owner, Result<Entry, Trouble>)> {
+        let of = |project: Option<&Path>| {
+            self.surroundings.with_places(project, |places| install::entries(program, places))
+        };
+        let user = of(None).into_iter().map(|entry| (Owner::User, entry));
+        let project = self.project.as_deref().map(|project| of(Some(project))).unwrap_or_default();
+        user.chain(project.into_iter().map(|entry| (Owner::Project, entry))).collect()
+    }
+
+    /// What of a project's entry may be run; the rest is told, and left alone.
+    fn harmless(
+        &self,
+        program: Program,
+        file: &Path,
+        server: Option<Vec<String>>,
+        hooks: Vec<Vec<String>>,
+        findings: &mut Vec<Finding>,
+    ) -> (Option<Vec<String>>, Vec<Vec<String>>) {
+        let (server, strange) = server.into_iter().partition::<Vec<_>, _>(|argv| self.is_this(argv));
+        let (hooks, strange_hooks) = hooks.into_iter().partition::<Vec<_>, _>(|argv| self.is_this(argv));
+        for argv in strange.iter().chain(&strange_hooks) {
+            let says = format!(
+                "{}: {:?} was not tried: this project says so, and it is not this ipcd",
+                self.short(file),
+                argv.join(" ")
+            );
+            let cure = format!(
+                "read it before you let {} run it; `ipcd install --client {} --project` names this ipcd there",
+                program.title(),
+                program.word()
+            );
+            findings.push(Finding::note(program.word(), says, cure));
+        }
+        (server.into_iter().next(), hooks)
+    }
+
+    /// Whether a command line runs this very program, with arguments of ours.
+    fn is_this(&self, argv: &[String]) -> bool {
+        let real = |path: &Path| path.canonicalize().ok();
+        let this = std::env::current_exe().ok().and_then(|path| real(&path));
+        let that = argv.first().and_then(|program| self.resolve(program)).and_then(|path| real(&path));
+        this.is_some() && this == that && install::is_ours(argv)
     }
 
     async fn server(&mut self, program: Program, file: &Path, argv: &[String]) -> Finding {
@@ -153,13 +209,16 @@ impl<'a> Clients<'a> {
         Ok(())
     }
 
-    fn command(&self, program: &str) -> anyhow::Result<tokio::process::Command> {
+    fn resolve(&self, program: &str) -> Option<PathBuf> {
         let path = PathBuf::from(program);
-        let path = match path.is_absolute() {
+        match path.is_absolute() {
             true => Some(path).filter(|path| path.exists()),
             false => self.surroundings.on_path(program),
-        };
-        let Some(path) = path else {
+        }
+    }
+
+    fn command(&self, program: &str) -> anyhow::Result<tokio::process::Command> {
+        let Some(path) = self.resolve(program) else {
             bail!("there is no such program{}", if program.contains('/') { "" } else { " on the PATH" })
         };
         Ok(self.home.program(&path))
