@@ -4,7 +4,7 @@
 //! are followed to the file that they mean, which must be the user's own; what changed since it was read
 //! is not written over; permissions stay as they are.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 
@@ -86,10 +86,11 @@ pub fn back_up(path: &Path, text: &str) -> Result<PathBuf, Refusal> {
     for number in 1..=BACKUPS_MAX {
         let number = if number == 1 { String::new() } else { format!("-{number}") };
         let backup = path.with_file_name(format!("{}.ipcd-backup{number}", name(path)));
-        let made = OpenOptions::new().write(true).create_new(true).open(&backup);
+        // Private from its first moment: what the original keeps from others is not theirs to open here.
+        let made = files::options().write(true).create_new(true).open(&backup);
         match made.and_then(|mut file| {
-            file.set_permissions(mode.clone())?;
             file.write_all(text.as_bytes())?;
+            file.set_permissions(mode.clone())?;
             file.sync_all()
         }) {
             Ok(()) => return Ok(backup),
