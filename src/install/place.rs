@@ -72,12 +72,17 @@ pub fn write(path: &Path, before: Option<&str>, text: &str) -> Result<Vec<PathBu
                 Refusal::new(RefusalCode::Busy, "it was changed while it was being edited").hint("try again")
             );
         }
-        fs::rename(&beside, &target).and_then(|()| files::sync_dir(folder)).map_err(|e| unwritable(&e))
+        fs::rename(&beside, &target).map_err(|e| unwritable(&e))
     });
     if put.is_err() {
         let _ = fs::remove_file(&beside);
     }
-    put.map(|()| made)
+    put?;
+    // It is written. As a failure, this would have the caller give up the backup of what was there.
+    if let Err(error) = files::sync_dir(folder) {
+        tracing::warn!("{} may not outlast a power cut: {error}", target.display());
+    }
+    Ok(made)
 }
 
 /// A copy of `text` beside `path`, readable as the original is and never over another file.

@@ -154,6 +154,22 @@ fn links_are_followed_and_what_cannot_be_edited_keeps_no_other_from_it() {
 }
 
 #[test]
+fn a_folder_that_cannot_be_synced_keeps_the_backup() {
+    let world = World::new();
+    let folder = world.folder(".codex");
+    world.file(".codex/config.toml", "model = \"m\"\n");
+    // It cannot be opened to be synced, by anyone but root.
+    fs::set_permissions(&folder, fs::Permissions::from_mode(0o300)).expect("chmod");
+    let done = run(&world, &["install", "--client", "codex"]);
+    fs::set_permissions(&folder, fs::Permissions::from_mode(0o700)).expect("chmod");
+    assert_eq!(done.code, 0, "{done:?}");
+    let backup = fs::read_to_string(folder.join("config.toml.ipcd-backup")).expect("it is there");
+    assert_eq!(backup, "model = \"m\"\n");
+    assert_eq!(run(&world, &["uninstall"]).code, 0);
+    assert_eq!(fs::read_to_string(folder.join("config.toml")).expect("it is there"), backup);
+}
+
+#[test]
 fn a_project_is_set_up_by_itself() {
     let world = World::new();
     let project = world.folder("webapp");
