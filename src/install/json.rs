@@ -201,10 +201,12 @@ fn remove_hooks(array: &CstArray) -> bool {
         if let Some(group) = group {
             let inner: Vec<CstNode> =
                 group.elements().into_iter().filter(|hook| ours::is_hook(&value(hook))).collect();
-            found |= !inner.is_empty();
+            let any = !inner.is_empty();
+            found |= any;
             let all = inner.len() == group.elements().len();
             inner.into_iter().for_each(CstNode::remove);
-            if all && found {
+            // A group that was empty before is the user's.
+            if all && any {
                 element.remove();
             }
         } else if ours::is_hook(&value(&element)) {

@@ -96,6 +96,14 @@ fn a_hook_that_is_there_keeps_its_matcher_and_its_neighbours() {
 }
 
 #[test]
+fn an_empty_group_of_the_user_stays_when_ours_goes() {
+    let ours = r#"{"hooks":[{"command":"/bin/ipcd hook Stop --client claude"}]}"#;
+    let own = r#"{"matcher":"mine","hooks":[]}"#;
+    let removed = json::remove(&format!(r#"{{"hooks":{{"Stop":[{ours},{own}]}}}}"#), &edits(), None).unwrap();
+    assert_eq!(data(&removed), json!({"hooks":{"Stop":[{"matcher":"mine","hooks":[]}]}}));
+}
+
+#[test]
 fn what_is_not_ours_is_not_touched() {
     let foreign = r#"{"mcpServers":{"ipcd":{"command":"node","args":["mcp"]}}}"#;
     assert!(json::add(foreign, &edits()).unwrap_err().message.contains("another server"));
