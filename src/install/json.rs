@@ -167,9 +167,11 @@ fn add_hook(document: &Document, event: &str, wanted: &Value) -> Result<(), Refu
     let Some(line) = ours::lines(wanted).into_iter().next() else { return Ok(()) };
     for element in array.elements() {
         if let Some(same) = find_line(&element, &line) {
-            // A hook that is there keeps its matcher and its time; only the way to ipcd is renewed.
-            if same.decoded_value().ok().as_deref() != Some(&line) {
-                same.replace_with(CstInputValue::String(line));
+            // A hook that is there keeps its matcher, its time and its options; only the way to ipcd is renewed.
+            let found = same.decoded_value().unwrap_or_default();
+            let renewed = ours::renewed_line(&found, &line);
+            if renewed != found {
+                same.replace_with(CstInputValue::String(renewed));
             }
             return Ok(());
         }

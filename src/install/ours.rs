@@ -100,6 +100,25 @@ pub fn same_hook(one: &str, other: &str) -> bool {
     event(one).is_some_and(|event_of_one| Some(event_of_one) == event(other))
 }
 
+/// `found` with the program of `wanted`, and every other word as the user has it.
+pub fn renewed_line(found: &str, wanted: &str) -> String {
+    match (split_program(found), split_program(wanted)) {
+        (Some((old, _, rest)), Some((new, program, _))) if old != new => format!("{program}{rest}"),
+        _ => found.to_owned(),
+    }
+}
+
+/// The program of a line, as it is and as it is written there, and what follows it.
+fn split_program(line: &str) -> Option<(String, &str, &str)> {
+    let line = line.trim_start();
+    let program = words(line)?.swap_remove(0);
+    let ends = line.char_indices().filter(|(_, char)| char.is_whitespace()).map(|(at, _)| at);
+    // A space inside quotes leaves an open one before it, which is no line at all.
+    let end =
+        ends.into_iter().find(|at| shlex::split(&line[..*at]).is_some_and(|w| w == [program.as_str()]))?;
+    Some((program, &line[..end], &line[end..]))
+}
+
 /// The words of a line that runs `ipcd hook`.
 fn words(line: &str) -> Option<Vec<String>> {
     let words = shlex::split(line)?;

@@ -96,6 +96,19 @@ fn a_hook_that_is_there_keeps_its_matcher_and_its_neighbours() {
 }
 
 #[test]
+fn the_line_of_a_hook_keeps_its_options_when_its_program_is_renewed() {
+    let renewed = |line: &str| {
+        let own = json!({"hooks": {"Stop": [{"hooks": [{"command": line}]}]}}).to_string();
+        let after = json::add(&own, &edits()[1..2]).unwrap();
+        data(&after)["hooks"]["Stop"][0]["hooks"][0]["command"].as_str().unwrap().to_owned()
+    };
+    let options = "hook Stop  --client claude --as 'my api' 2>/dev/null";
+    for program in ["ipcd", "/old/ipcd", "'/o l d/ipcd'", r"/o\ l/ipcd", r#""/o"'/l d'/ipcd"#, "/bin/ipcd"] {
+        assert_eq!(renewed(&format!("{program} {options}")), format!("/bin/ipcd {options}"), "{program}");
+    }
+}
+
+#[test]
 fn an_empty_group_of_the_user_stays_when_ours_goes() {
     let ours = r#"{"hooks":[{"command":"/bin/ipcd hook Stop --client claude"}]}"#;
     let own = r#"{"matcher":"mine","hooks":[]}"#;
