@@ -14,6 +14,8 @@ use serde::Serialize;
 
 use crate::protocol::refusal::{Refusal, RefusalCode};
 
+pub use systemd::started;
+
 /// First words of each file that is written here, so that it is known again.
 const MARK: &str = "Written by `ipcd service install`";
 

@@ -62,6 +62,25 @@ fn word(text: &str) -> String {
     if escaped.contains([' ', '\'', '"', '\\', ';']) { format!("\"{escaped}\"") } else { escaped }
 }
 
+/// The program that the first `ExecStart=` of a unit starts, without systemd's prefixes: the way back of [`word`].
+pub fn started(unit: &str) -> Option<PathBuf> {
+    let line = unit.lines().find_map(|line| line.trim().strip_prefix("ExecStart="))?;
+    let mut program = String::new();
+    let mut quote = None;
+    let mut rest = line.trim_start().chars();
+    while let Some(char) = rest.next() {
+        match char {
+            '\\' => program.extend(rest.next()),
+            _ if quote == Some(char) => quote = None,
+            '"' | '\'' if quote.is_none() => quote = Some(char),
+            _ if quote.is_none() && char.is_whitespace() => break,
+            _ => program.push(char),
+        }
+    }
+    let program = program.trim_start_matches(['-', '@', ':', '+', '!', '|']).replace("%%", "%");
+    (!program.is_empty()).then(|| PathBuf::from(program))
+}
+
 pub fn question() -> Vec<String> {
     const PROPERTIES: &str = "--property=Id,LoadState,ActiveState,UnitFileState,FragmentPath,ExecStart";
     words(&["systemctl", "--user", "show", PROPERTIES, SOCKET, SERVICE])

@@ -10,6 +10,7 @@ use crate::paths::Paths;
 use crate::protocol::refusal::RefusalCode;
 use crate::protocol::request::{Nothing, Request};
 use crate::protocol::response::{DaemonStatus, Status};
+use crate::service;
 
 const OURS: &str = env!("CARGO_PKG_VERSION");
 
@@ -35,7 +36,7 @@ pub(super) async fn look(paths: &Paths, surroundings: &Surroundings) -> Vec<Find
         }
         Err(refusal) => vec![Finding::bad("daemon", refusal.message, refusal.hint)],
     };
-    found.extend(service(surroundings));
+    found.extend(unit(surroundings));
     found
 }
 
@@ -76,11 +77,11 @@ fn store(daemon: &DaemonStatus, status: &Status) -> Vec<Finding> {
 }
 
 /// The unit of a user manager, if one is installed: it must start a program that is there.
-fn service(surroundings: &Surroundings) -> Option<Finding> {
+fn unit(surroundings: &Surroundings) -> Option<Finding> {
     let unit = surroundings.config().join("systemd/user/ipcd.service");
     let text = std::fs::read_to_string(&unit).ok()?;
     let unit = tilde(&unit, &surroundings.home);
-    let Some(program) = started(&text) else {
+    let Some(program) = service::started(&text) else {
         return Some(Finding::bad(
             "service",
             format!("{unit} says no program to start"),
@@ -98,11 +99,4 @@ fn service(surroundings: &Surroundings) -> Option<Finding> {
     } else {
         Finding::good("service", format!("{unit} starts this ipcd"))
     })
-}
-
-/// The program of the first `ExecStart=` line, without systemd's prefixes.
-fn started(unit: &str) -> Option<PathBuf> {
-    let line = unit.lines().find_map(|line| line.trim().strip_prefix("ExecStart="))?;
-    let program = line.split_whitespace().next()?.trim_start_matches(['-', '@', ':', '+', '!', '"']);
-    Some(PathBuf::from(program.trim_end_matches('"')))
 }
