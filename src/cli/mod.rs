@@ -54,13 +54,29 @@ pub fn run(args: impl IntoIterator<Item = OsString>, given: Given) -> ExitCode {
     let (json, outcome) = match Cli::try_parse_from(&args) {
         Ok(cli) => (cli.global.json, act(cli, given)),
         Err(error) => {
-            let json = args.iter().take_while(|arg| *arg != "--").any(|arg| arg == "--json");
-            let hook = args.get(1).is_some_and(|verb| verb == "hook");
+            let hook = is_hook(&args);
+            // What a hook writes to stdout, its client may show to the agent.
+            let json = !hook && args.iter().take_while(|arg| *arg != "--").any(|arg| arg == "--json");
+            let outcome = unparsed(&error, json);
             // To an agent, a hook that ends with 2 says "do not go on": a typing error must not.
-            (json, unparsed(&error, json).map(|code| if hook { ExitCode::Done } else { code }))
+            (json, if hook { Ok(ExitCode::Done) } else { outcome })
         }
     };
     outcome.unwrap_or_else(|failure| failure.report(json, &mut io::stdout(), &mut io::stderr()))
+}
+
+/// Whether the verb of a command line that did not parse is `hook`.
+fn is_hook(args: &[OsString]) -> bool {
+    let mut words = args.iter().skip(1);
+    while let Some(word) = words.next() {
+        match word.to_str() {
+            // The one option before a verb that takes a word of its own.
+            Some("--as") => drop(words.next()),
+            Some(option) if option.starts_with('-') => {}
+            verb => return verb == Some("hook"),
+        }
+    }
+    false
 }
 
 /// Help and the version are results; everything else that clap has to say is a failure.
@@ -154,4 +170,28 @@ fn completions(shell: clap_complete::Shell) -> Result<ExitCode, Failure> {
     clap_complete::generate(shell, &mut Cli::command(), "ipcd", &mut script);
     Output::stdout(Format::People).verbatim(&script)?;
     Ok(ExitCode::Done)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mistyped_hook_blocks_no_agent() {
+        for (line, code) in [
+            ("hook Stop --client nosuch", ExitCode::Done),
+            ("hook Stop --client nosuch --json", ExitCode::Done),
+            ("--json hook Stop --client nosuch", ExitCode::Done),
+            ("--as x hook Stop --nosuch", ExitCode::Done),
+            ("--as=x --no-spawn hook", ExitCode::Done),
+            ("hook --help", ExitCode::Done),
+            ("nosuch hook", ExitCode::Usage),
+            ("--as hook nosuch", ExitCode::Usage),
+        ] {
+            let args = format!("ipcd {line}");
+            // Only a daemon looks at it.
+            let given = Err(crate::transport::TransportError::Inherited("nothing".to_owned()));
+            assert_eq!(run(args.split(' ').map(OsString::from), given), code, "{line}");
+        }
+    }
 }
