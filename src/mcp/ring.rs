@@ -155,8 +155,14 @@ fn codex() -> Codex {
     let above = above.and_then(|above| transport::process::of(above.pid));
     let running = above.filter(|facts| facts.exe.as_deref().is_some_and(codex::is_codex));
     let home = running.as_ref().and_then(|facts| transport::process::variable(facts.pid, codex::HOME));
-    let program = running.and_then(|facts| facts.exe).map_or_else(|| PathBuf::from("codex"), PathBuf::from);
-    Codex { program, home }
+    Codex { program: startable(running.and_then(|facts| facts.exe)), home }
+}
+
+/// What to start for the file that runs. One that was replaced since is gone by its old name, as the kernel
+/// says; what took its place has that name.
+fn startable(exe: Option<String>) -> PathBuf {
+    let exe = exe.map(|exe| PathBuf::from(exe.strip_suffix(" (deleted)").unwrap_or(&exe)));
+    exe.filter(|exe| exe.exists()).unwrap_or_else(|| PathBuf::from("codex"))
 }
 
 /// A small text file, if there is one.
@@ -194,6 +200,22 @@ mod tests {
         let lengths: Vec<usize> = one.split('-').map(str::len).collect();
         assert_eq!(lengths, [8, 4, 4, 4, 12]);
         assert_eq!((&one[14..15], true), ("4", "89ab".contains(&one[19..20])), "{one}");
+    }
+
+    #[test]
+    fn a_codex_that_was_upgraded_while_it_runs_is_started_by_its_name() {
+        let home = tempfile::tempdir().unwrap();
+        let codex = home.path().join("codex");
+        let name = codex.to_str().unwrap().to_owned();
+        assert_eq!(
+            startable(Some(format!("{name} (deleted)"))),
+            Path::new("codex"),
+            "nothing took its place"
+        );
+        std::fs::write(&codex, "").unwrap();
+        assert_eq!(startable(Some(format!("{name} (deleted)"))), codex);
+        assert_eq!(startable(Some(name)), codex);
+        assert_eq!(startable(None), Path::new("codex"));
     }
 
     #[test]
