@@ -3,6 +3,7 @@
 //! What always holds: whatever is learnt of the mail goes into the doorbell at once, in the order in
 //! which it was learnt; a ring begins under its lock, so none begins after the mail was known to be read.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -121,11 +122,14 @@ impl Bell {
     pub async fn serve(self: Arc<Bell>, ringer: Arc<dyn Ringer>, tell: impl Fn(Wakes)) {
         loop {
             self.due().await;
-            let bell = Arc::clone(&self);
-            match ringer.ring(Arc::new(move || bell.begin())).await {
+            let (bell, begun) = (Arc::clone(&self), Arc::new(AtomicBool::new(false)));
+            let begins = Arc::clone(&begun);
+            let begin = move || bell.begin().inspect(|_| begins.store(true, Ordering::SeqCst));
+            match ringer.ring(Arc::new(begin)).await {
                 Rang::By(wakes) => tell(wakes),
                 Rang::Unable => {
-                    self.tell(|doorbell, now| doorbell.unable(now));
+                    let begun = begun.load(Ordering::SeqCst);
+                    self.tell(|doorbell, now| doorbell.unable(now, begun));
                     tell(Wakes::None);
                 }
             }
@@ -150,7 +154,6 @@ impl Bell {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicBool, Ordering};
     use std::thread;
 
     use super::*;

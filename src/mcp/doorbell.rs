@@ -120,8 +120,15 @@ impl Doorbell {
         self.due.filter(|_| self.unread > 0)
     }
 
-    /// There is no way to ring now: the next try is with the next news, or where a reminder would be.
-    pub fn unable(&mut self, now: Tick) {
+    /// There was no way to ring: the next try is with the next news, or where a reminder would be. One
+    /// that had `begun` and failed is not counted as a ring; when the next is due was said as it began, or
+    /// by what came since.
+    pub fn unable(&mut self, now: Tick, begun: bool) {
+        if begun {
+            // Mail that was read meanwhile has undone it already.
+            self.rings = self.rings.saturating_sub(1);
+            return;
+        }
         self.due = REMINDERS.get(self.reminders).map(|after| now.plus(*after));
         self.reminders += 1;
     }
@@ -149,7 +156,7 @@ impl Doorbell {
 mod tests {
     use super::*;
 
-    /// A conversation: `mail 2`, `read 0`, `+3s`, `mute`, `able`; after each, the rings that time
+    /// A conversation: `mail 2`, `read 0`, `+3s`, `mute`, `fail`, `able`; after each, the rings that time
     /// brought. Time stops at each ring, as a clock that is asked when it is due would.
     fn heard(story: &str) -> Vec<String> {
         let (mut bell, mut now, mut heard) = (Doorbell::default(), Tick(0), Vec::new());
@@ -164,7 +171,8 @@ mod tests {
                 ["read", left] => bell.read(now, left.parse().unwrap()),
                 ["registered", unread] => bell.registered(now, unread.parse().unwrap()),
                 ["resumed", unread] => bell.resumed(unread.parse().unwrap()),
-                ["mute"] => bell.unable(now),
+                ["mute"] => bell.unable(now, false),
+                ["fail"] => bell.unable(now, true),
                 ["able"] => bell.able(now),
                 [span] => {
                     let seconds: u64 = span.trim_matches(['+', 's']).parse().unwrap();
@@ -253,10 +261,20 @@ mod tests {
     }
 
     #[test]
+    fn a_ring_that_failed_on_its_way_was_none() {
+        assert_eq!(heard("mail 1, able"), ["0s: 1"]);
+        assert_eq!(heard("mail 1, fail, able"), ["0s: 1", "0s: 1"], "it can be rung again");
+        assert_eq!(heard("mail 1, fail, +86400s"), ["0s: 1", "60s: 1", "360s: 1", "1560s: 1"]);
+        assert_eq!(heard("mail 1, mail 2, fail, +2s"), ["0s: 1", "2s: 2"], "news came meanwhile");
+        assert_eq!(heard("mail 1, read 0, fail, +3600s"), ["0s: 1"], "it was read meanwhile");
+        assert_eq!(heard("mail 5, read 3, fail, +60s"), ["0s: 5", "60s: 3"]);
+    }
+
+    #[test]
     fn where_nothing_can_ring_it_does_not_spin_and_tries_when_it_can() {
         let mut bell = Doorbell::default();
         bell.mail(Tick(0), 1);
-        bell.unable(Tick(0));
+        bell.unable(Tick(0), false);
         assert_eq!(bell.next(), Some(Tick(60_000)));
         bell.able(Tick(5));
         assert_eq!(bell.begin(Tick(5)), Some(Ring { unread: 1 }));
