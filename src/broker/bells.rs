@@ -3,7 +3,8 @@
 //! A front end rings by itself; the daemon only pushes it the count. Hooks of the agent's client ask
 //! here. What always holds:
 //! - A hook tells a message once: at the end of one turn, or by one wake. So no hook keeps an agent
-//!   going over mail that it does not want to read.
+//!   going over mail that it does not want to read. What a hook was told that neither asked on nor said
+//!   goodbye was told to nobody.
 //! - What is rung by a better way is not rung by a hook too.
 //! - Nothing here is durable: after a restart of the daemon a hook may tell a message once more.
 
@@ -29,8 +30,18 @@ pub struct Bells(BTreeMap<MailboxId, Told>);
 struct Told {
     /// Messages up to this one were told by a hook that makes the agent go on.
     until: Option<MessageId>,
+    /// The hook that was told last, as long as nobody knows that it heard.
+    unsure: Option<Unsure>,
     /// The best hook that was seen to run.
     hooks: Wakes,
+}
+
+/// A hook may have given up before its answer came.
+#[derive(Clone, Copy, Debug)]
+struct Unsure {
+    session: SessionId,
+    /// What [`Told::until`] was before.
+    before: Option<MessageId>,
 }
 
 /// What a hook is to do.
@@ -49,6 +60,25 @@ impl Say {
 }
 
 impl Bells {
+    /// This hook goes on or said goodbye: it has heard what it was told.
+    fn heard(&mut self, session: SessionId) {
+        for told in self.0.values_mut() {
+            told.unsure = told.unsure.filter(|unsure| unsure.session != session);
+        }
+    }
+
+    /// This hook went without a word: what it was told last is to be told again. Returns to whom.
+    fn unheard(&mut self, session: SessionId) -> Vec<MailboxId> {
+        let mut again = Vec::new();
+        for (mailbox, told) in &mut self.0 {
+            if let Some(unsure) = told.unsure.take_if(|unsure| unsure.session == session) {
+                told.until = unsure.before;
+                again.push(*mailbox);
+            }
+        }
+        again
+    }
+
     /// Another agent, or none, is behind this mailbox.
     pub fn forget(&mut self, mailbox: MailboxId) {
         self.0.remove(&mailbox);
@@ -81,6 +111,7 @@ impl Broker {
                 .hint("hooks are run by the agent's client"));
         }
         self.pass_session_on(session, mailbox);
+        self.bells.heard(session);
         let waits = self.bell_count(mailbox) > 0;
         let speak = match hook.moment {
             Moment::Start => waits,
@@ -93,7 +124,7 @@ impl Broker {
             Moment::Tool => waits && self.look_is_due(mailbox),
             Moment::Stop => {
                 self.saw_hook(mailbox, Wakes::StopHook);
-                !self.rings_itself(mailbox) && self.tell_news(mailbox)
+                !self.rings_itself(mailbox) && self.tell_news(session, mailbox)
             }
             Moment::Wait => return Ok(self.wait_for_bell(session, call, mailbox, hook)),
         };
@@ -127,7 +158,7 @@ impl Broker {
         if self.rings_itself(mailbox) {
             return Some(self.hooked(mailbox, Say::Over));
         }
-        if self.tell_news(mailbox) {
+        if self.tell_news(session, mailbox) {
             return Some(self.hooked(mailbox, Say::Speak));
         }
         let wait = Duration::from_millis(hook.wait_ms).min(self.limits.wait);
@@ -145,7 +176,7 @@ impl Broker {
 
     /// Mail came, or a hook's time is over.
     pub(super) fn answer_bell(&mut self, waiter: Waiter) {
-        let say = Say::whether(self.tell_news(waiter.mailbox));
+        let say = Say::whether(self.tell_news(waiter.session, waiter.mailbox));
         let answer = self.hooked(waiter.mailbox, say);
         self.reply(waiter.session, waiter.call, Ok(answer));
     }
@@ -169,11 +200,22 @@ impl Broker {
         self.rings_for(mailbox).last.filter(|id| Some(*id) > told)
     }
 
-    /// Whether there is something to tell; it counts as told.
-    fn tell_news(&mut self, mailbox: MailboxId) -> bool {
+    /// Whether there is something to tell this hook; it counts as told.
+    fn tell_news(&mut self, hook: SessionId, mailbox: MailboxId) -> bool {
         let Some(news) = self.news(mailbox) else { return false };
-        self.bells.0.entry(mailbox).or_default().until = Some(news);
+        let told = self.bells.0.entry(mailbox).or_default();
+        told.unsure = Some(Unsure { session: hook, before: told.until });
+        told.until = Some(news);
         true
+    }
+
+    /// A session ends that may have been a hook's. Whoever waits for the bell learns what it did not.
+    pub(super) fn end_hook(&mut self, session: SessionId, polite: bool) {
+        if polite {
+            self.bells.heard(session);
+        } else {
+            self.touched.extend(self.bells.unheard(session));
+        }
     }
 
     fn saw_hook(&mut self, mailbox: MailboxId, hook: Wakes) {

@@ -272,6 +272,7 @@ impl Broker {
         if !planted(Bug::WaiterLeak) {
             self.waiters.take_session(session);
         }
+        self.end_hook(session, polite);
         for (mailbox, id) in self.presence.leases_of(session) {
             self.return_lease(mailbox, id, polite);
         }

@@ -80,20 +80,17 @@ pub async fn hook(global: &Global, args: HookArgs) -> ExitCode {
     let Some(setting) = Setting::find(global, &args, input) else { return ExitCode::Done };
     match purpose {
         Purpose::Tell(moment) => {
-            let telling = timeout(ANSWER_TIME, setting.tell(moment));
-            if let Some(said) = telling.await.ok().flatten() {
-                // An agent must not stumble over its hook, whatever became of the words.
-                let _ = writeln!(std::io::stdout().lock(), "{said}");
-            }
+            // An agent must not stumble over its hook, whatever became of the words.
+            let _ = timeout(ANSWER_TIME, setting.tell(moment)).await;
             ExitCode::Done
         }
-        Purpose::Wait => match setting.wait().await {
-            Some(unread) => {
-                let _ = writeln!(std::io::stderr().lock(), "{}", words(unread, "check"));
+        Purpose::Wait => {
+            if setting.wait().await {
                 ExitCode::Usage
+            } else {
+                ExitCode::Done
             }
-            None => ExitCode::Done,
-        },
+        }
         Purpose::Watch => {
             setting.watch().await;
             ExitCode::Done
@@ -116,24 +113,34 @@ impl Setting {
         })
     }
 
-    /// What to say at this moment, in the client's form.
-    async fn tell(self, moment: Moment) -> Option<String> {
+    /// Says what there is to say at this moment, in the client's form, and only then goodbye: to the
+    /// daemon, a hook that goes without one has said nothing.
+    async fn tell(self, moment: Moment) -> Option<()> {
         if moment == Moment::Stop && !self.wakes {
             return None;
         }
         let link = link(&self.paths, false, hello(self.speak_as, self.session));
-        let told = ask(&link, Hook { moment: moment.on_the_wire(), wait_ms: 0, wakes: None }).await;
+        let told = ask(&link, Hook { moment: moment.on_the_wire(), wait_ms: 0, wakes: None }).await?;
+        if told.speak
+            && let Some(said) = self.program.hook()?.say(moment, &words(told.unread, "check"))
+        {
+            let mut out = std::io::stdout().lock();
+            writeln!(out, "{said}").and_then(|()| out.flush()).ok()?;
+        }
         link.close().await;
-        let told = told.filter(|told| told.speak)?;
-        self.program.hook()?.say(moment, &words(told.unread, "check"))
+        Some(())
     }
 
-    /// Waits until the agent is to be woken: how many messages wait then. `None`: it is not, any more.
-    async fn wait(self) -> Option<u64> {
-        let link = self.background().await?;
+    /// Waits until the agent is to be woken, and says by how many messages. False: it is not, any more.
+    async fn wait(self) -> bool {
+        let Some(link) = self.background().await else { return false };
         let told = self.news(&link).await;
+        if let Some(unread) = told {
+            // The end of this process is the wake, whatever became of the words.
+            let _ = writeln!(std::io::stderr().lock(), "{}", words(unread, "check"));
+        }
         link.close().await;
-        told
+        told.is_some()
     }
 
     async fn watch(self) {
@@ -141,7 +148,8 @@ impl Setting {
         while let Some(unread) = self.news(&link).await {
             let mut out = std::io::stdout().lock();
             if writeln!(out, "{}", words(unread, "check")).and_then(|()| out.flush()).is_err() {
-                break;
+                // Nobody read it: no goodbye, so that it is told again.
+                return;
             }
             drop(out);
             tokio::time::sleep(LINES_APART).await;
