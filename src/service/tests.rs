@@ -52,7 +52,7 @@ fn systemd_gets_the_units_of_the_package_with_this_program() {
     assert_eq!(names, [folder.join("ipcd.socket"), folder.join("ipcd.service")]);
     let start = r#"ExecStart="/opt/my 50%% & \"co\"/ipcd" daemon"#;
     assert!(files[1].1.lines().any(|line| line == start), "{}", files[1].1);
-    assert_eq!(started(&files[1].1).unwrap(), place().program);
+    assert_eq!(started(files[1].1).unwrap(), place().program);
     for (line, program) in [
         ("-/usr/bin/ipcd daemon", "/usr/bin/ipcd"),
         ("\"@/a b/ipcd\" daemon", "/a b/ipcd"),
