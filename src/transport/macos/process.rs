@@ -37,7 +37,6 @@ pub fn of(pid: u32) -> Option<ProcessFacts> {
         sandboxed: false,
         interactive: info.0.e_tdev != NO_TERMINAL,
         session: session(pid),
-        session: session(pid),
         ancestors: ancestors(&info),
     };
     is_running(pid, facts.start).then_some(facts)
@@ -79,11 +78,6 @@ fn ancestors(child: &Info) -> Vec<Ancestor> {
         (pid, born) = (info.0.pbi_ppid, info.start());
     }
     found
-}
-
-fn session(pid: u32) -> Option<u32> {
-    let pid = nix::unistd::Pid::from_raw(c_int::try_from(pid).ok()?);
-    u32::try_from(nix::unistd::getsid(Some(pid)).ok()?.as_raw()).ok().filter(|session| *session != 0)
 }
 
 /// The session that a process is in, by the number of the process that leads it.
