@@ -16,7 +16,7 @@ use super::surroundings::Surroundings;
 use super::text;
 use crate::paths::Paths;
 use crate::protocol::refusal::{Refusal, RefusalCode};
-use crate::service::{Manager, Place, Plan, Run, State, Step};
+use crate::service::{Encoding, Manager, Place, Plan, Run, State, Step, text_of};
 
 /// What was done, or would be, in the form of `--json`.
 #[derive(Serialize)]
@@ -156,8 +156,9 @@ fn runs(manager: Manager) -> Result<(), Refusal> {
     ))
 }
 
-fn read(path: &Path) -> Option<String> {
-    fs::read_to_string(path).ok()
+/// The text of a file that a service manager reads.
+pub fn read(path: &Path) -> Option<String> {
+    text_of(&fs::read(path).ok()?)
 }
 
 impl Service {
@@ -179,8 +180,8 @@ impl Service {
     }
 
     fn state(&self) -> State {
-        let question = self.manager.question(&self.place);
-        self.manager.state(output_of(&question).as_deref())
+        let said = self.manager.questions(&self.place).iter().find_map(|question| output_of(question));
+        self.manager.state(said.as_deref(), &self.place, &read)
     }
 
     fn installed(&self) -> &'static str {
@@ -255,7 +256,7 @@ fn page(manager: Manager, state: &State, this: &Path) -> String {
 fn shown(step: &Step) -> String {
     match step {
         Step::Folder(path) => format!("would make the folder {}", path.display()),
-        Step::Write { path, text } => {
+        Step::Write { path, text, .. } => {
             let indented: String = text.lines().map(|line| format!("    {line}\n")).collect();
             format!("would write {}\n{indented}", path.display())
         }
@@ -285,7 +286,9 @@ fn act(step: &Step) -> anyhow::Result<()> {
     let named = |what: &str, path: &Path| format!("cannot {what} `{}`", path.display());
     match step {
         Step::Folder(path) => crate::files::create_dir(path).with_context(|| named("make", path)),
-        Step::Write { path, text } => write(path, text).with_context(|| named("write", path)),
+        Step::Write { path, text, encoding } => {
+            write(path, text, *encoding).with_context(|| named("write", path))
+        }
         Step::Remove(path) => match fs::remove_file(path) {
             Err(error) if error.kind() != ErrorKind::NotFound => {
                 Err(error).with_context(|| named("remove", path))
@@ -297,12 +300,12 @@ fn act(step: &Step) -> anyhow::Result<()> {
 }
 
 /// In one step, so that a manager never reads half a file.
-fn write(path: &Path, text: &str) -> std::io::Result<()> {
+fn write(path: &Path, text: &str, encoding: Encoding) -> std::io::Result<()> {
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder)?;
     }
     let new = path.with_extension("new");
-    fs::write(&new, text)?;
+    fs::write(&new, encoding.bytes(text))?;
     fs::rename(&new, path)
 }
 

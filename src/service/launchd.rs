@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{MARK, Place, Plan, Read, Run, State, Step, plain, words, xml};
+use super::{Encoding, MARK, Place, Plan, Read, Run, State, Step, element, plain, words, xml};
 use crate::protocol::refusal::Refusal;
 
 const LABEL: &str = "dev.ipcd.ipcd";
@@ -16,7 +16,7 @@ pub fn install(place: &Place, read: Read) -> Result<Plan, Refusal> {
         plan.steps.push(Step::Folder(folder.to_owned()));
     }
     let list = list(place);
-    plan.write(list.clone(), filled(place)?, read)?;
+    plan.write(list.clone(), filled(place)?, Encoding::Utf8, read)?;
     let path = plain(&list)?;
     plan.try_to_run(&["launchctl", "bootout", &target(place, "gui")]);
     plan.try_to_run(&["launchctl", "bootout", &target(place, "user")]);
@@ -36,7 +36,7 @@ pub fn uninstall(place: &Place, read: Read) -> Plan {
     plan
 }
 
-fn list(place: &Place) -> PathBuf {
+pub fn list(place: &Place) -> PathBuf {
     place.home.join("Library/LaunchAgents").join(format!("{LABEL}.plist"))
 }
 
@@ -55,8 +55,15 @@ fn filled(place: &Place) -> Result<String, Refusal> {
         .replace("@LOG@", &xml(plain(&place.log)?)))
 }
 
-pub fn question(place: &Place) -> Vec<String> {
-    words(&["launchctl", "print", &target(place, "gui")])
+/// The program that a property list starts.
+pub fn started(list: &str) -> Option<PathBuf> {
+    let (_, arguments) = list.split_once("<key>ProgramArguments</key>")?;
+    element(arguments, "string").map(PathBuf::from)
+}
+
+/// Of each domain that [`install`] may have put it in.
+pub fn questions(place: &Place) -> [Vec<String>; 2] {
+    ["gui", "user"].map(|domain| words(&["launchctl", "print", &target(place, domain)]))
 }
 
 pub fn state(said: Option<&str>) -> State {

@@ -4,6 +4,7 @@
 //! and doing it twice changes nothing the second time. A file that ipcd did not write is never written over,
 //! and none but its own is removed. Mail is nowhere near.
 
+mod encoding;
 mod launchd;
 mod systemd;
 mod tasks;
@@ -14,7 +15,7 @@ use serde::Serialize;
 
 use crate::protocol::refusal::{Refusal, RefusalCode};
 
-pub use systemd::started;
+pub use encoding::{Encoding, text_of};
 
 /// First words of each file that is written here, so that it is known again.
 const MARK: &str = "Written by `ipcd service install`";
@@ -56,6 +57,8 @@ pub enum Step {
     Write {
         path: PathBuf,
         text: String,
+        #[serde(skip_serializing_if = "Encoding::is_usual")]
+        encoding: Encoding,
     },
     Remove(PathBuf),
     Run(Run),
@@ -134,21 +137,39 @@ impl Manager {
         }
     }
 
-    /// The command whose output [`Manager::state`] understands.
-    pub fn question(self, place: &Place) -> Vec<String> {
+    /// The file of the user's own that says which program is started, if it is there.
+    pub fn file(self, place: &Place) -> PathBuf {
         match self {
-            Manager::Systemd => systemd::question(),
-            Manager::Launchd => launchd::question(place),
-            Manager::Tasks => tasks::question(),
+            Manager::Systemd => systemd::service_unit(place),
+            Manager::Launchd => launchd::list(place),
+            Manager::Tasks => tasks::file(place),
         }
     }
 
-    /// What the question's output says; `None`: the command failed.
-    pub fn state(self, said: Option<&str>) -> State {
+    /// The program that such a file has the manager start.
+    pub fn started(self, text: &str) -> Option<PathBuf> {
+        match self {
+            Manager::Systemd => systemd::started(text),
+            Manager::Launchd => launchd::started(text),
+            Manager::Tasks => tasks::started(text),
+        }
+    }
+
+    /// Commands to ask in turn until one succeeds, whose output [`Manager::state`] understands.
+    pub fn questions(self, place: &Place) -> Vec<Vec<String>> {
+        match self {
+            Manager::Systemd => vec![systemd::question()],
+            Manager::Launchd => launchd::questions(place).into(),
+            Manager::Tasks => vec![tasks::question()],
+        }
+    }
+
+    /// What the answer says; `None`: no command succeeded.
+    pub fn state(self, said: Option<&str>, place: &Place, read: Read) -> State {
         match self {
             Manager::Systemd => systemd::state(said.unwrap_or_default()),
             Manager::Launchd => launchd::state(said),
-            Manager::Tasks => tasks::state(said),
+            Manager::Tasks => tasks::state(said, || read(&tasks::file(place))),
         }
     }
 
@@ -160,7 +181,7 @@ impl Manager {
 
 impl Plan {
     /// Writes a file of ours, unless it is there as it should be.
-    fn write(&mut self, path: PathBuf, text: String, read: Read) -> Result<(), Refusal> {
+    fn write(&mut self, path: PathBuf, text: String, encoding: Encoding, read: Read) -> Result<(), Refusal> {
         match read(&path) {
             Some(there) if there == text => return Ok(()),
             Some(there) if !there.contains(MARK) => {
@@ -172,7 +193,7 @@ impl Plan {
             }
             _ => {}
         }
-        self.steps.push(Step::Write { path, text });
+        self.steps.push(Step::Write { path, text, encoding });
         Ok(())
     }
 
@@ -207,6 +228,14 @@ fn plain(path: &Path) -> Result<&str, Refusal> {
 /// Text inside an XML element.
 fn xml(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}
+
+/// The first element of this name, its text read: the way back of [`xml`].
+fn element(document: &str, name: &str) -> Option<String> {
+    let (_, rest) = document.split_once(&format!("<{name}>"))?;
+    let (text, _) = rest.split_once(&format!("</{name}>"))?;
+    let text = text.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"").replace("&apos;", "'");
+    Some(text.replace("&amp;", "&")).filter(|text| !text.is_empty())
 }
 
 #[cfg(test)]

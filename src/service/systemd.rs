@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{MARK, Place, Plan, Read, State, plain, words};
+use super::{Encoding, MARK, Place, Plan, Read, State, plain, words};
 use crate::protocol::refusal::Refusal;
 
 const SOCKET: &str = "ipcd.socket";
@@ -27,8 +27,9 @@ pub fn install(place: &Place, read: Read) -> Result<Plan, Refusal> {
         units(place).into_iter().for_each(|path| plan.remove(path, read));
     } else {
         let [socket, service] = units(place);
-        plan.write(socket, marked(SOCKET_TEXT), read)?;
-        plan.write(service, marked(&SERVICE_TEXT.replace("ExecStart=/usr/bin/ipcd daemon", &start)), read)?;
+        plan.write(socket, marked(SOCKET_TEXT), Encoding::Utf8, read)?;
+        let text = SERVICE_TEXT.replace("ExecStart=/usr/bin/ipcd daemon", &start);
+        plan.write(service, marked(&text), Encoding::Utf8, read)?;
     }
     plan.run(&["systemctl", "--user", "daemon-reload"]);
     plan.run(&["systemctl", "--user", "enable", SOCKET]);
@@ -46,6 +47,11 @@ pub fn uninstall(place: &Place, read: Read) -> Plan {
     plan.run(&["systemctl", "--user", "daemon-reload"]);
     plan.try_to_run(&["systemctl", "--user", "reset-failed", SOCKET, SERVICE]);
     plan
+}
+
+pub fn service_unit(place: &Place) -> PathBuf {
+    let [_, service] = units(place);
+    service
 }
 
 fn units(place: &Place) -> [PathBuf; 2] {

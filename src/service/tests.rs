@@ -21,7 +21,7 @@ fn nothing(_: &Path) -> Option<String> {
 fn written(plan: &Plan) -> Vec<(&Path, &str)> {
     let mut written = Vec::new();
     for step in &plan.steps {
-        if let Step::Write { path, text } = step {
+        if let Step::Write { path, text, .. } = step {
             written.push((path.as_path(), text.as_str()));
         }
     }
@@ -34,6 +34,10 @@ fn commands(plan: &Plan) -> Vec<String> {
         _ => None,
     };
     plan.steps.iter().filter_map(command).collect()
+}
+
+fn state(manager: Manager, said: Option<&str>) -> State {
+    manager.state(said, &place(), &nothing)
 }
 
 /// What is there after the plan, on top of nothing.
@@ -52,16 +56,20 @@ fn systemd_gets_the_units_of_the_package_with_this_program() {
     assert_eq!(names, [folder.join("ipcd.socket"), folder.join("ipcd.service")]);
     let start = r#"ExecStart="/opt/my 50%% & \"co\"/ipcd" daemon"#;
     assert!(files[1].1.lines().any(|line| line == start), "{}", files[1].1);
-    assert_eq!(started(files[1].1).unwrap(), place().program);
+    assert_eq!(Manager::Systemd.started(files[1].1).unwrap(), place().program);
     for (line, program) in [
         ("-/usr/bin/ipcd daemon", "/usr/bin/ipcd"),
         ("\"@/a b/ipcd\" daemon", "/a b/ipcd"),
         ("'/a \"b/ipcd' daemon", "/a \"b/ipcd"),
         (r"/a\\b%%/ipcd", r"/a\b%/ipcd"),
     ] {
-        assert_eq!(started(&format!("[Service]\nExecStart={line}\n")).unwrap(), Path::new(program), "{line}");
+        assert_eq!(
+            Manager::Systemd.started(&format!("[Service]\nExecStart={line}\n")).unwrap(),
+            Path::new(program),
+            "{line}"
+        );
     }
-    assert_eq!(started("[Service]\nExecStart=\n"), None);
+    assert_eq!(Manager::Systemd.started("[Service]\nExecStart=\n"), None);
     assert!(!files[1].1.contains("/usr/bin/ipcd"));
     let shipped = include_str!("../../packaging/systemd/ipcd.socket");
     assert_eq!(files[0].1.split_once('\n').unwrap().1, shipped);
@@ -153,16 +161,45 @@ fn what_the_managers_say_is_understood() {
         program: Some("/usr/bin/ipcd".into()),
         cure: None,
     };
-    assert_eq!(Manager::Systemd.state(Some(said)), well);
-    let failed = Manager::Systemd.state(Some(&said.replace("inactive", "failed")));
+    assert_eq!(state(Manager::Systemd, Some(said)), well);
+    let failed = state(Manager::Systemd, Some(&said.replace("inactive", "failed")));
     assert!(failed.cure.is_some_and(|cure| cure.contains("reset-failed")));
-    assert_eq!(Manager::Systemd.state(None), State::default());
+    assert_eq!(state(Manager::Systemd, None), State::default());
     let said = "gui/501/dev.ipcd.ipcd = {\n\tpath = /l.plist\n\tstate = running\n\tprogram = /opt/ipcd\n}";
-    let state = Manager::Launchd.state(Some(said));
-    assert_eq!((state.running, state.program.as_deref()), (true, Some("/opt/ipcd")));
+    let running = state(Manager::Launchd, Some(said));
+    assert_eq!((running.running, running.program.as_deref()), (true, Some("/opt/ipcd")));
     assert_eq!(
-        Manager::Tasks.state(Some("<Command>C:\\ipcd.exe</Command>")).program.as_deref(),
+        state(Manager::Tasks, Some("<Command>C:\\ipcd.exe</Command>")).program.as_deref(),
         Some("C:\\ipcd.exe")
     );
-    assert!(!Manager::Tasks.state(None).installed && !Manager::Launchd.state(None).installed);
+    assert!(!state(Manager::Tasks, None).installed && !state(Manager::Launchd, None).installed);
+}
+
+#[test]
+fn the_task_of_a_user_with_an_accent_is_registered_and_read_by_the_right_name() {
+    let user = Place { program: r"C:\Users\Zoë & co\ipcd.exe".into(), ..place() };
+    let plan = Manager::Tasks.install(&user, &nothing).unwrap();
+    let encoding = |step: &Step| match step {
+        Step::Write { encoding, .. } => Some(*encoding),
+        _ => None,
+    };
+    let encodings: Vec<Encoding> = plan.steps.iter().filter_map(encoding).collect();
+    assert_eq!(encodings, [Encoding::Utf16], "the scheduler reads UTF-8 as an old code page");
+    let [(_, text)] = written(&plan)[..] else { panic!("{plan:?}") };
+    // What the file says of itself is what it is, or the scheduler takes none of it.
+    assert!(text.starts_with("<?xml version=\"1.0\" encoding=\"UTF-16\"?>\n"), "{text}");
+    assert_eq!(Manager::Tasks.started(text).as_ref(), Some(&user.program));
+    // A console without the letter answers with another.
+    for said in ["C:\\Users\\Zo\u{fffd} &amp; co\\ipcd.exe", "C:\\Users\\Zo? &amp; co\\ipcd.exe"] {
+        let said = format!("<Command>{said}</Command>");
+        let state = Manager::Tasks.state(Some(&said), &user, &after(&plan));
+        assert_eq!(state.program.as_deref(), user.program.to_str());
+    }
+}
+
+#[test]
+fn launchd_is_asked_in_each_domain_that_an_agent_can_be_in() {
+    let asked: Vec<String> =
+        Manager::Launchd.questions(&place()).iter().map(|words| words.join(" ")).collect();
+    assert_eq!(asked, ["launchctl print gui/501/dev.ipcd.ipcd", "launchctl print user/501/dev.ipcd.ipcd"]);
 }

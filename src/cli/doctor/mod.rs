@@ -7,6 +7,7 @@
 mod clients;
 mod machine;
 mod running;
+mod service;
 
 use serde::Serialize;
 

@@ -1,16 +1,15 @@
 //! What runs: the daemon, its store, and the service that starts it.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::Finding;
 use crate::cli::caller::{hello, link};
-use crate::cli::surroundings::{Surroundings, tilde};
+use crate::cli::surroundings::Surroundings;
 use crate::cli::units::{count, size, span};
 use crate::paths::Paths;
 use crate::protocol::refusal::RefusalCode;
 use crate::protocol::request::{Nothing, Request};
 use crate::protocol::response::{DaemonStatus, Status};
-use crate::service;
 
 const OURS: &str = env!("CARGO_PKG_VERSION");
 
@@ -36,7 +35,7 @@ pub(super) async fn look(paths: &Paths, surroundings: &Surroundings) -> Vec<Find
         }
         Err(refusal) => vec![Finding::bad("daemon", refusal.message, refusal.hint)],
     };
-    found.extend(unit(surroundings));
+    found.extend(super::service::look(paths, surroundings));
     found
 }
 
@@ -74,29 +73,4 @@ fn store(daemon: &DaemonStatus, status: &Status) -> Vec<Finding> {
         ));
     }
     found
-}
-
-/// The unit of a user manager, if one is installed: it must start a program that is there.
-fn unit(surroundings: &Surroundings) -> Option<Finding> {
-    let unit = surroundings.config().join("systemd/user/ipcd.service");
-    let text = std::fs::read_to_string(&unit).ok()?;
-    let unit = tilde(&unit, &surroundings.home);
-    let Some(program) = service::started(&text) else {
-        return Some(Finding::bad(
-            "service",
-            format!("{unit} says no program to start"),
-            "install the units anew",
-        ));
-    };
-    let same = |path: &Path| path.canonicalize().ok();
-    let ours = surroundings.binary().ok().map(PathBuf::from);
-    Some(if !program.exists() {
-        let says = format!("{unit} starts {}, which is not there", program.display());
-        Finding::bad("service", says, "install the units anew, then `systemctl --user daemon-reload`")
-    } else if ours.is_some_and(|ours| same(&ours) != same(&program)) {
-        let says = format!("{unit} starts another ipcd: {}", program.display());
-        Finding::note("service", says, "install the units anew if this one is meant")
-    } else {
-        Finding::good("service", format!("{unit} starts this ipcd"))
-    })
 }
