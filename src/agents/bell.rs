@@ -35,10 +35,54 @@ pub struct Around<'a> {
     pub thread: Option<&'a str>,
 }
 
+/// How each bell begins, before the count and behind it.
+const BEGINS: &str = "ipcd: ";
+const ONE: &str = " message waits for you; call ";
+const MANY: &str = " messages wait for you; call ";
+
 /// What an agent is told when mail waits. `read` is the tool that reads it.
 pub fn words(unread: u64, read: &str) -> String {
     match unread {
-        1 => format!("ipcd: 1 message waits for you; call {read} to read it"),
-        n => format!("ipcd: {n} messages wait for you; call {read} to read them"),
+        1 => format!("{BEGINS}1{ONE}{read} to read it"),
+        n => format!("{BEGINS}{n}{MANY}{read} to read them"),
+    }
+}
+
+/// Whether a prompt is a bell that a client passed on, as it came or in words of its own: no person said it.
+pub fn is_one(prompt: &str) -> bool {
+    let told = |after: &str| {
+        let number = after.find(|c: char| !c.is_ascii_digit()).filter(|digits| *digits > 0);
+        number.is_some_and(|end| after[end..].starts_with(ONE) || after[end..].starts_with(MANY))
+    };
+    prompt.match_indices(BEGINS).any(|(at, begins)| told(&prompt[at + begins.len()..]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bell_is_known_among_prompts_in_whatever_a_client_wraps_it() {
+        for read in ["check", "get_messages"] {
+            for unread in [1, 2, 100] {
+                let words = words(unread, read);
+                assert!(is_one(&words), "{words}");
+                assert!(is_one(&format!("{words} (07:17:32 UTC)")), "{words}");
+                assert!(
+                    is_one(&format!("<system-reminder>\nStop hook: {words}\n\n</system-reminder>")),
+                    "{words}"
+                );
+            }
+        }
+        for prompt in [
+            "",
+            "hello",
+            "ipcd: call check",
+            "ipcd:  message waits for you; call check",
+            "what is ipcd: 12?",
+            "ipcd: é",
+        ] {
+            assert!(!is_one(prompt), "{prompt}");
+        }
     }
 }

@@ -55,8 +55,24 @@ fn parts(places: &Places, command: &Command) -> Vec<Part> {
     };
     vec![
         json_file(servers, vec![Edit::Server { table: "mcpServers", value }]),
-        json_file(settings, grouped(Program::ClaudeCode, command, &EVENTS, HOOK_SECONDS)),
+        json_file(settings, hooks(command)),
     ]
+}
+
+/// Time of the hook that waits in the background, in seconds: after it nobody waits before the next turn ends.
+const REWAKE_SECONDS: u64 = 24 * 3600;
+
+/// Hooks that answer at once, and at the end of a turn one that waits and wakes the session by its end: for
+/// sessions without an inbox, and gone at once where there is one. A version that cannot be woken so, and a
+/// session without a terminal, would wait for its end, were it not said that it runs in the background.
+fn hooks(command: &Command) -> Vec<Edit> {
+    let mut edits = grouped(Program::ClaudeCode, command, &EVENTS, HOOK_SECONDS);
+    let wait = json!({
+        "type": "command", "command": command.hook("wait", Program::ClaudeCode), "timeout": REWAKE_SECONDS,
+        "async": true, "asyncRewake": true,
+    });
+    edits.push(Edit::Hook { event: "Stop", value: json!({"hooks": [wait]}) });
+    edits
 }
 
 // Its bell.
@@ -137,6 +153,22 @@ mod tests {
             Bell::Inbox(inbox) => Some(inbox),
             Bell::Queue(_) => None,
         }
+    }
+
+    #[test]
+    fn the_hook_that_waits_holds_up_no_turn() {
+        let hooks = hooks(&Command { program: "/bin/ipcd".to_owned(), tools: None });
+        let at = |line: &str| {
+            let found = hooks.iter().find_map(|edit| match edit {
+                Edit::Hook { event: "Stop", value } if value["hooks"][0]["command"] == line => Some(value),
+                _ => None,
+            });
+            found.expect(line)["hooks"][0].clone()
+        };
+        let wait = at("/bin/ipcd hook wait --client claude");
+        assert_eq!((&wait["async"], &wait["asyncRewake"]), (&json!(true), &json!(true)));
+        let stop = at("/bin/ipcd hook Stop --client claude");
+        assert!(stop["async"].is_null(), "what it says keeps the turn going: {stop}");
     }
 
     #[test]

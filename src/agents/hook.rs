@@ -7,7 +7,7 @@
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
-use super::Program;
+use super::{Program, bell};
 use crate::protocol::request;
 
 /// What is going on in the agent.
@@ -58,12 +58,20 @@ pub struct Input {
     turn_id: Option<IgnoredAny>,
     /// Of Cursor alone.
     conversation_id: Option<String>,
+    /// At a prompt, what it says.
+    prompt: Option<String>,
 }
 
 impl Input {
     /// The client's own session.
     pub fn session(&self) -> Option<&str> {
         self.session_id.as_deref().or(self.conversation_id.as_deref())
+    }
+
+    /// Whether this is about a prompt that ipcd made itself, by a bell or by keeping a turn going. Clients
+    /// run their prompt hooks for those, too.
+    pub fn is_bell(&self) -> bool {
+        self.prompt.as_deref().is_some_and(bell::is_one)
     }
 
     /// Whose hook this is, as far as its input tells: for clients that leave no mark in the environment.

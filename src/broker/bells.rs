@@ -116,8 +116,7 @@ impl Broker {
         let speak = match hook.moment {
             Moment::Start => waits,
             Moment::Prompt => {
-                // A front end's own word for it is not taken.
-                let _ = self.prompted(session);
+                self.prompted(session, mailbox);
                 self.saw_hook(mailbox, Wakes::PromptHook);
                 waits
             }

@@ -212,7 +212,6 @@ impl Broker {
             Request::Rename(r) => self.rename(session, &r),
             Request::Release(r) => self.release(session, &r),
             Request::Auto(r) => self.auto(session, &r),
-            Request::Prompted(_) => self.prompted(session),
             // Whoever drives the broker writes it down; it is enough here that somebody said it.
             Request::Report(_) => self.speaker(session).map(|_| Response::Done(Done {})),
             Request::Bell(r) => self.bell(session, r),

@@ -1,13 +1,11 @@
 //! Replies: whose mailbox an answer goes to, and which conversation it continues.
 
 use super::mutation::MailboxId;
-use super::presence::Speaker;
 use super::quota::Chain;
 use super::{Broker, SessionId};
 use crate::protocol::hello::Role;
 use crate::protocol::message::MessageId;
 use crate::protocol::refusal::{Refusal, RefusalCode};
-use crate::protocol::response::{Done, Response};
 
 /// What a message continues.
 pub(super) struct Reply {
@@ -19,17 +17,11 @@ pub(super) struct Reply {
 
 impl Broker {
     /// A prompt hook's word: a person spoke to the agent above, and what the agent writes next is no
-    /// more part of a conversation that only agents keep alive.
-    pub(super) fn prompted(&mut self, session: SessionId) -> Result<Response, Refusal> {
-        let cli = self.presence.sessions().get(&session).is_some_and(|s| s.hello.role == Role::Cli);
-        if !cli {
-            return Err(Refusal::new(RefusalCode::NeedsHuman, "only a prompt hook knows of a prompt")
-                .hint("stop and tell your user"));
+    /// more part of a conversation that only agents keep alive. A front end's own word for it is not taken.
+    pub(super) fn prompted(&mut self, hook: SessionId, agent: MailboxId) {
+        if self.presence.sessions().get(&hook).is_some_and(|s| s.hello.role == Role::Cli) {
+            self.quota.prompted(self.wall(), agent);
         }
-        if let Speaker::Instance(mailbox) = self.speaker(session)? {
-            self.quota.prompted(self.wall(), mailbox);
-        }
-        Ok(Response::Done(Done {}))
     }
 
     /// The message that is replied to: the one named, or, with no recipient at all, the last one read.

@@ -77,7 +77,11 @@ pub async fn hook(global: &Global, args: HookArgs) -> ExitCode {
     let Some(purpose) = Purpose::of(&args.event) else { return ExitCode::Done };
     // A watcher's input is nobody's to write.
     let input = if matches!(purpose, Purpose::Watch) { Input::default() } else { read() };
-    let Some(setting) = Setting::find(global, &args, input) else { return ExitCode::Done };
+    // The agent has been told by it, and no person spoke.
+    let said_by_us = matches!(purpose, Purpose::Tell(Moment::Prompt)) && input.is_bell();
+    let Some(setting) = Setting::find(global, &args, input).filter(|_| !said_by_us) else {
+        return ExitCode::Done;
+    };
     match purpose {
         Purpose::Tell(moment) => {
             // An agent must not stumble over its hook, whatever became of the words.

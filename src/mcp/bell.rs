@@ -156,7 +156,55 @@ impl Bell {
 mod tests {
     use std::thread;
 
+    use tokio::sync::mpsc;
+
     use super::*;
+
+    /// Gets through with none: it fails in the middle of a ring, or finds no way to begin one.
+    struct Deaf {
+        begins: bool,
+    }
+
+    impl Ringer for Deaf {
+        fn means(&self) -> Wakes {
+            Wakes::InboxSocket
+        }
+
+        fn ring(&self, begin: Begin) -> Later<Rang> {
+            assert!(!self.begins || begin().is_some());
+            Box::pin(std::future::ready(Rang::Unable))
+        }
+
+        fn thread(&self, _: &str) -> bool {
+            false
+        }
+    }
+
+    /// A bell that was tried for one message, and failed.
+    async fn failed(begins: bool) -> Arc<Bell> {
+        let (bell, (tell, mut told)) = (Arc::new(Bell::new()), mpsc::unbounded_channel());
+        bell.mail(1);
+        let ringer = Arc::new(Deaf { begins });
+        tokio::spawn(Arc::clone(&bell).serve(ringer, move |wakes| {
+            let _ = tell.send(wakes);
+        }));
+        assert_eq!(told.recv().await, Some(Wakes::None));
+        bell
+    }
+
+    #[tokio::test]
+    async fn a_ring_that_failed_after_it_began_is_none_and_is_tried_again_as_soon_as_it_can_be() {
+        let bell = failed(true).await;
+        assert!(bell.lock().next().is_some_and(|due| due > bell.now()), "not at once by itself");
+        bell.able();
+        assert!(bell.lock().next().is_some_and(|due| due <= bell.now()));
+    }
+
+    #[tokio::test]
+    async fn where_no_ring_can_begin_the_next_try_is_that_of_a_reminder() {
+        let bell = failed(false).await;
+        assert!(bell.lock().next().is_some_and(|due| due > bell.now()), "it would spin");
+    }
 
     /// Two threads race a thousand times: one learns that the mail was read, one rings. The reader notes
     /// that it knows after it told the bell; a ring that saw the note had begun too late.

@@ -62,13 +62,7 @@ impl Ringer for Client {
         let client = self.clone();
         Box::pin(async move {
             let Some(bell) = client.bell() else { return Rang::Unable };
-            let ringing = async {
-                match &bell {
-                    Bell::Inbox(inbox) => client.write(inbox, begin).await,
-                    Bell::Queue(queue) => client.queue(queue, begin).await,
-                }
-            };
-            match tokio::time::timeout(RING_TIME, ringing).await {
+            match tokio::time::timeout(RING_TIME, client.ring_by(&bell, begin)).await {
                 Ok(Ok(())) => Rang::By(bell.wakes()),
                 Ok(Err(error)) => {
                     tracing::debug!(%error, "the agent could not be rung");
@@ -96,6 +90,13 @@ impl Client {
         self.program?.bell(&Around { variable: &variable, thread: thread.as_deref() })
     }
 
+    async fn ring_by(&self, bell: &Bell, begin: Begin) -> anyhow::Result<()> {
+        match bell {
+            Bell::Inbox(inbox) => self.write(inbox, begin).await,
+            Bell::Queue(queue) => self.queue(queue, &codex(), begin).await,
+        }
+    }
+
     /// Writes one message into a session's inbox.
     async fn write(&self, inbox: &Inbox, begin: Begin) -> anyhow::Result<()> {
         anyhow::ensure!(self.is_welcome(inbox), "the session takes no messages from programs");
@@ -120,11 +121,10 @@ impl Client {
     }
 
     /// Starts the client's own program, which queues a prompt, and waits for its end.
-    async fn queue(&self, queue: &Queue, begin: Begin) -> anyhow::Result<()> {
-        let codex = codex();
+    async fn queue(&self, queue: &Queue, codex: &Codex, begin: Begin) -> anyhow::Result<()> {
         let mut command = tokio::process::Command::new(&codex.program);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
-        if let Some(home) = codex.home {
+        if let Some(home) = &codex.home {
             command.env(codex::HOME, home);
         }
         let Some(ring) = begin() else { return Ok(()) };
@@ -218,11 +218,118 @@ mod tests {
         assert_eq!(startable(None), Path::new("codex"));
     }
 
+    pub(super) fn anyone() -> Client {
+        Client { program: None, read: "check", folder: PathBuf::new(), thread: Arc::default() }
+    }
+
     #[test]
     fn an_agent_is_told_a_count_and_nothing_else() {
-        let client = Client { program: None, read: "check", folder: PathBuf::new(), thread: Arc::default() };
-        let words = client.words(Ring { unread: 2 });
+        let words = anyone().words(Ring { unread: 2 });
         let shape: String = words.chars().map(|c| if c.is_ascii_digit() { '9' } else { c }).collect();
         assert_eq!(shape, "ipcd: 9 messages wait for you; call check to read them (99:99:99 UTC)");
+    }
+}
+
+/// Each means against a reader. Their other ends are sockets and programs of Unix.
+#[cfg(all(test, unix))]
+mod races {
+    use std::io::{Read, Write};
+    use std::os::unix::fs::PermissionsExt;
+    use std::os::unix::net::{UnixListener, UnixStream};
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use super::super::bell::Bell as Doorbells;
+    use super::tests::anyone;
+    use super::*;
+
+    /// A thousand times, one thread learns that the mail was read while another rings. Returns how many
+    /// rings began; none does after the first knew.
+    fn race(ring: impl Fn(Begin) -> Later<anyhow::Result<()>>) -> u32 {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let mut rings = 0;
+        for race in 0..1000 {
+            let (bell, known) = (Arc::new(Doorbells::new()), Arc::new(AtomicBool::new(false)));
+            let begun = Arc::new(AtomicBool::new(false));
+            bell.mail(1);
+            let (asked, knew, began) = (Arc::clone(&bell), Arc::clone(&known), Arc::clone(&begun));
+            let begin: Begin = Arc::new(move || {
+                let knew = knew.load(Ordering::SeqCst);
+                let ring = asked.begin();
+                assert!(!(knew && ring.is_some()), "race {race}");
+                began.fetch_or(ring.is_some(), Ordering::SeqCst);
+                ring
+            });
+            std::thread::scope(|scope| {
+                scope.spawn(|| {
+                    // Now early, now late in what goes before a ring.
+                    (0..race * 20).for_each(|_| std::hint::spin_loop());
+                    bell.read(0);
+                    known.store(true, Ordering::SeqCst);
+                });
+                runtime.block_on(ring(begin)).expect("it rings, or is not wanted any more");
+            });
+            rings += u32::from(begun.load(Ordering::SeqCst));
+        }
+        rings
+    }
+
+    #[test]
+    fn in_a_thousand_races_an_inbox_gets_what_began_before_the_mail_was_read_and_no_more() {
+        let home = tempfile::tempdir().unwrap();
+        let socket = home.path().join("cc.sock");
+        let listener = UnixListener::bind(&socket).unwrap();
+        let heard = std::thread::spawn(move || {
+            let mut heard = 0;
+            for stream in listener.incoming() {
+                let mut text = String::new();
+                stream.unwrap().read_to_string(&mut text).unwrap();
+                if text == "over" {
+                    break;
+                }
+                heard += u32::from(!text.is_empty());
+            }
+            heard
+        });
+        let variable =
+            |name: &str| (name == "CLAUDE_CODE_MESSAGING_SOCKET").then(|| socket.display().to_string());
+        let Some(Bell::Inbox(inbox)) =
+            Program::ClaudeCode.bell(&Around { variable: &variable, thread: None })
+        else {
+            panic!("no inbox")
+        };
+        let inbox = Arc::new(inbox);
+        let client = anyone();
+        let rings = race(|begin| {
+            let (client, inbox) = (client.clone(), Arc::clone(&inbox));
+            Box::pin(async move { client.write(&inbox, begin).await })
+        });
+        UnixStream::connect(&socket).unwrap().write_all(b"over").unwrap();
+        assert_eq!(heard.join().unwrap(), rings);
+        assert!(rings > 0, "the ringer won some of them");
+    }
+
+    #[test]
+    fn in_a_thousand_races_a_queue_gets_what_began_before_the_mail_was_read_and_no_more() {
+        let home = tempfile::tempdir().unwrap();
+        let (program, log) = (home.path().join("codex"), home.path().join("log"));
+        std::fs::write(&program, format!("#!/bin/sh\necho rung >> '{}'\n", log.display())).unwrap();
+        std::fs::set_permissions(&program, PermissionsExt::from_mode(0o755)).unwrap();
+        // Another test that starts a program just now may hold the file open for a moment.
+        while !std::process::Command::new(&program).status().is_ok_and(|status| status.success()) {
+            std::thread::yield_now();
+        }
+        std::fs::remove_file(&log).unwrap();
+        let thread = Around { variable: &|_| None, thread: Some("a-thread") };
+        let Some(Bell::Queue(queue)) = Program::Codex.bell(&thread) else { panic!("no queue") };
+        let queue = Arc::new(queue);
+        let codex = Arc::new(Codex { program, home: None });
+        let client = anyone();
+        let rings = race(|begin| {
+            let (client, queue, codex) = (client.clone(), Arc::clone(&queue), Arc::clone(&codex));
+            Box::pin(async move { client.queue(&queue, &codex, begin).await })
+        });
+        let heard = std::fs::read_to_string(&log).unwrap_or_default().lines().count();
+        assert_eq!(heard, rings as usize);
+        assert!(rings > 0, "the ringer won some of them");
     }
 }

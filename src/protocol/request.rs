@@ -283,8 +283,6 @@ requests! {
     /// Take a name from whoever holds it. For people.
     Release(Release) = "release";
     Auto(Auto) = "auto";
-    /// A person said something to the agent above, whose conversation starts over. For prompt hooks.
-    Prompted(Nothing) = "prompted";
     /// Tell the audit log what a policy decided.
     Report(Report) = "report";
     /// Say how this session's agent is woken.

@@ -7,11 +7,29 @@ packages=(
     @anthropic-ai/claude-code@2.1.330 @openai/codex@0.169.0 @google/gemini-cli@0.61.0 opencode-ai@1.18.33
     @github/copilot@1.0.102 @modelcontextprotocol/inspector@2.12.0 @modelcontextprotocol/sdk@1.32.2
     @modelcontextprotocol/client@2.4.0
+    # opencode fetches this one itself before it loads a plugin; where it runs here, it cannot.
+    @opencode-ai/plugin@1.18.33
 )
+programs=(node claude codex gemini copilot opencode mcp-inspector)
+python=mcp==2.3.0
+
+# What is there may have been moved, or ended in the middle: a list alone proves nothing.
+whole() {
+    [ "$(cat installed 2>/dev/null)" = "${packages[*]} $python" ] || return 1
+    for program in "${programs[@]}"; do [ -x "node_modules/.bin/$program" ] || return 1; done
+    python/bin/python -c 'import mcp' 2>/dev/null
+}
+
 mkdir -p "$folder"
-[ "$(cat "$folder/installed" 2>/dev/null)" = "${packages[*]}" ] && exit 0
 cd "$folder"
+whole && exit 0
+rm -f installed
+# npm leaves a link alone that leads nowhere.
+[ -d node_modules/.bin ] && find node_modules/.bin -xtype l -delete
 [ -f package.json ] || echo '{"private":true}' > package.json
 npm install --no-audit --no-fund --allow-scripts "${packages[@]}" 2>/dev/null || npm install --no-audit --no-fund "${packages[@]}"
-python3 -m venv python && python/bin/pip install --quiet mcp==2.3.0
-echo "${packages[*]}" > installed
+npm rebuild node >/dev/null
+python/bin/python -c '' 2>/dev/null || { rm -rf python && python3 -m venv python; }
+python/bin/pip install --quiet "$python"
+echo "${packages[*]} $python" > installed
+whole || { rm -f installed; echo "not every client could be installed into $folder: remove it, and try again"; exit 1; }

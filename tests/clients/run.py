@@ -252,65 +252,92 @@ def try_plugins(report, models):
         home.close()
 
 
-# How each client starts in a terminal. opencode is left out: it loads no plugin before it has fetched a package of
-# its own from npm, and here it cannot.
-IDLE = {
-    "claude": ["claude", "--allowedTools", "mcp__ipcd__*"],
-    "codex": ["codex", "--dangerously-bypass-approvals-and-sandbox", "--dangerously-bypass-hook-trust"],
-    "copilot": ["copilot", "--experimental", "--allow-all-tools"],
-}
+# How each client starts in a terminal, and what its first prompt makes it do: Codex says which conversation it is
+# with its first call. The second Claude Code takes no messages from programs, so that its hook has to wake it.
+CLAUDE = ["claude", "--allowedTools", "mcp__ipcd__*"]
+IDLE = [
+    ("claude", "claude-idle", CLAUDE, {}),
+    ("claude", "claude-hook", CLAUDE, {"crossSessionInbound": "refuse"}),
+    ("codex", "codex-idle", ["codex", "--dangerously-bypass-approvals-and-sandbox", "--dangerously-bypass-hook-trust"], {}),
+    ("copilot", "copilot-idle", ["copilot", "--experimental", "--allow-all-tools"], {}),
+    ("opencode", "opencode-idle", ["opencode"], {}),
+]
 
 
-def known_user(home, folder):
-    """What clients ask a user at their first start, answered."""
+def known_user(home, folder, settings):
+    """What clients ask a user at their first start, answered, and what they fetch then, fetched."""
     file = home.path / ".claude.json"
     known = json.loads(file.read_text())
     known |= {"hasCompletedOnboarding": True, "theme": "dark"}
     known["customApiKeyResponses"] = {"approved": ["dummy"], "rejected": []}
     known.setdefault("projects", {})[str(folder)] = {"hasTrustDialogAccepted": True}
     file.write_text(json.dumps(known))
+    file = home.path / ".claude/settings.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | settings))
     codex = home.path / ".codex/config.toml"
     codex.write_text(codex.read_text() + f'\n[projects."{folder}"]\ntrust_level = "trusted"\n')
     home.write(".copilot/config.json", json.dumps({"trusted_folders": [str(folder)]}))
+    # opencode loads no plugin before it has this package: it would fetch it itself, were there a network.
+    modules = home.path / ".config/opencode/node_modules"
+    modules.mkdir()
+    (modules / "@opencode-ai").symlink_to(PACKAGES / "node_modules/@opencode-ai")
+    needs = {"@opencode-ai/plugin": json.loads((modules / "@opencode-ai/plugin/package.json").read_text())["version"]}
+    home.write(".config/opencode/package.json", json.dumps({"dependencies": needs}))
+    lock = {"lockfileVersion": 3, "packages": {"": {"dependencies": needs}}}
+    home.write(".config/opencode/package-lock.json", json.dumps(lock))
 
 
 def try_idle(report, models, wanted):
     """Clients that sit idle in a terminal: does a message start a turn?"""
-    for word, argv in IDLE.items():
+    for word, name, argv, settings in IDLE:
         if wanted and word not in wanted:
             continue
-        form = next(form for name, _, form, _ in CLIENTS if name == word)
-        # Codex says which conversation it is with its first call.
-        first = f"hello there CALL:{form.format('list_instances')} {{}}"
         home = Home(models)
-        name = f"{word}-idle"
         folder = home.path / name
         folder.mkdir()
         home.ipcd("install")
-        known_user(home, folder)
-        terminal = Terminal(argv, home.env, str(folder))
+        known_user(home, folder, settings)
         try:
-            # The first turn: after it the client is idle, with everything started.
-            time.sleep(SETTLE_S)
-            since = len(models.requests)
-            terminal.type(first.encode())
-            time.sleep(1)
-            terminal.type(b"\r")
-            began = until(lambda: models.shown("hello there", since), 60)
-            there = until(lambda: f"  {name}" in home.ipcd("list"), 60)
-            time.sleep(SETTLE_S)
-            since = len(models.requests)
-            said = home.ipcd("send", name, "kumquats")
-            begun = time.monotonic()
-            woken = until(lambda: models.shown("message waits for you", since), WAKE_S)
-            took = time.monotonic() - begun
-            how = said.strip().rpartition(": ")[2]
-            what = f"idle in a terminal, a message starts a turn ({how}; its model asked after {took:.1f} s)"
-            report.say(word, what, began and there and woken, said + home.ipcd("list") + terminal.text()[-1500:])
-            report.say(word, "what wakes it holds nothing of the message", not models.shown("kumquats", since))
+            if settings:
+                # The hook that waits must not keep a session from ending.
+                said = home.run("claude", "-p", "hello")
+                ends = "mock answer" in said and "ended after" not in said
+                report.say(name, "without a terminal it ends as soon as it has answered", ends, said)
+            wake(report, models, home, (word, name), Terminal(argv, home.env, str(folder)))
         finally:
-            terminal.close()
             home.close()
+
+
+def wake(report, models, home, names, terminal):
+    word, name = names
+    form = next(form for client, _, form, _ in CLIENTS if client == word)
+    first = f"hello there CALL:{form.format('list_instances')} {{}}"
+    waits = "message waits for you; call check"
+    try:
+        there = until(lambda: f"  {name}" in home.ipcd("list"), 90)
+        # The first turn: after it the client is idle, with everything started.
+        time.sleep(SETTLE_S)
+        since = len(models.requests)
+        terminal.type(first.encode())
+        time.sleep(1)
+        terminal.type(b"\r")
+        began = until(lambda: models.shown("hello there", since), 60)
+        time.sleep(SETTLE_S)
+        since = len(models.requests)
+        said = home.ipcd("send", name, "kumquats")
+        begun = time.monotonic()
+        woken = until(lambda: models.shown(waits, since), WAKE_S)
+        took = time.monotonic() - begun
+        how = said.strip().rpartition(": ")[2]
+        what = f"idle in a terminal, a message starts a turn ({how}; its model asked after {took:.1f} s)"
+        report.say(name, what, began and there and woken, said + home.ipcd("list") + terminal.text()[-1500:])
+        report.say(name, "what wakes it holds nothing of the message", woken and not models.shown("kumquats", since))
+        time.sleep(SETTLE_S)
+        # A conversation is shown again with each request; within one it counts.
+        rings = max((json.dumps(body).count(waits) for _, body in models.requests[since:]), default=0)
+        report.say(name, "it is told once", rings == 1, f"{rings} times\n" + terminal.text()[-1500:])
+    finally:
+        terminal.close()
 
 
 def try_tools(report, models):

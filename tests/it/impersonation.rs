@@ -201,7 +201,6 @@ fn through_the_socket(tally: &mut Tally, world: &World) {
         ("dead_purge", json!({})),
         ("dead_requeue", json!({})),
         ("stop", json!({})),
-        ("prompted", json!({})),
     ] {
         tally.wire(&mut socket, method, params);
     }

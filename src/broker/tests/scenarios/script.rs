@@ -237,7 +237,6 @@ fn request(verb: &str, words: &Words) -> Request {
             minutes: words.get("minutes").map(|minutes| minutes.parse().expect("minutes")),
             from,
         }),
-        "prompted" => Request::Prompted(Nothing {}),
         "rings" => Request::Bell(Bell { wakes: wakes(argument.expect("how")) }),
         "asks" => Request::Hook(Hook {
             moment: serde_json::from_value(argument.expect("when").into()).expect("a moment"),
