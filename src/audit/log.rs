@@ -3,9 +3,7 @@
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, channel, sync_channel};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::record::AuditRecord;
@@ -14,10 +12,17 @@ use crate::files;
 
 /// Records that wait to be written; more are lost. A disk that takes none for a while is no reason to keep
 /// mail waiting, or memory growing.
-const RECORDS_WAITING_MAX: usize = 1024;
+const RECORDS_WAITING_MAX: usize = 4096;
 
-/// The same in bytes, for logs with bodies.
+/// The same in bytes, for logs with bodies. Those that are being written count.
 const BYTES_WAITING_MAX: usize = 8 << 20;
+
+/// What comes so long after a first record is written together with it. To wake the writer costs the
+/// sender more than all else about a record, and this way it is done fifty times a second at most.
+const GATHER_FOR: Duration = Duration::from_millis(20);
+
+/// With so many there is no gathering.
+const RECORDS_GATHERED_MAX: usize = 1024;
 
 /// Size of a file from which on the next one is begun, and how many are kept: months of an ordinary day.
 const FILE_BYTES_MAX: u64 = 10 << 20;
@@ -25,26 +30,44 @@ const FILES_MAX: usize = 3;
 
 /// How long the end of a daemon waits for the last records.
 const FINISH_WITHIN: Duration = Duration::from_secs(1);
-const FINISH_RETRY: Duration = Duration::from_millis(10);
 
-/// Hands records over. Never waits.
+/// Hands records over. Never waits for the disk.
 #[derive(Clone, Debug)]
-pub struct AuditLog {
-    records: SyncSender<Item>,
-    waiting: Arc<Waiting>,
+pub struct AuditLog(Arc<Handle>);
+
+/// Ends the writer when the last of those who add is gone.
+#[derive(Debug)]
+struct Handle(Arc<Shared>);
+
+/// Between those who add and the one who writes.
+#[derive(Debug, Default)]
+struct Shared {
+    queue: Mutex<Queue>,
+    /// The writer has something to look at.
+    stirred: Condvar,
+    /// What was there is written, or never will be.
+    settled: Condvar,
 }
 
 #[derive(Debug, Default)]
-struct Waiting {
-    bytes: AtomicUsize,
+struct Queue {
+    records: Vec<AuditRecord>,
+    bytes: usize,
     /// Records that were not taken since the last one that was.
-    lost: AtomicU64,
+    lost: u64,
+    /// Some were taken out and are not written yet.
+    writing: bool,
+    /// Somebody waits for what is there.
+    urgent: bool,
+    /// Nobody will add anything.
+    closed: bool,
 }
 
-enum Item {
-    Record(Box<AuditRecord>),
-    /// Everything before this is written, or never will be.
-    Done(std::sync::mpsc::Sender<()>),
+/// What the writer takes out at a time.
+struct Batch {
+    records: Vec<AuditRecord>,
+    bytes: usize,
+    lost: u64,
 }
 
 /// Where lines end up.
@@ -59,86 +82,106 @@ impl AuditLog {
     }
 
     pub(super) fn into(sink: impl Sink) -> io::Result<AuditLog> {
-        let (records, received) = sync_channel(RECORDS_WAITING_MAX);
-        let waiting = Arc::new(Waiting::default());
-        let theirs = Arc::clone(&waiting);
-        let write = move || write_all(&received, &theirs, sink);
-        std::thread::Builder::new().name("audit".to_owned()).spawn(write)?;
-        Ok(AuditLog { records, waiting })
+        let shared = Arc::new(Shared::default());
+        let theirs = Arc::clone(&shared);
+        std::thread::Builder::new().name("audit".to_owned()).spawn(move || write_all(&theirs, sink))?;
+        Ok(AuditLog(Arc::new(Handle(shared))))
     }
 
     pub fn add(&self, record: AuditRecord) {
-        let weight = record.weight();
-        let before = self.waiting.bytes.fetch_add(weight, Ordering::Relaxed);
-        let taken = before + weight <= BYTES_WAITING_MAX
-            && self.records.try_send(Item::Record(Box::new(record))).is_ok();
-        if !taken {
-            self.waiting.bytes.fetch_sub(weight, Ordering::Relaxed);
-            self.waiting.lost.fetch_add(1, Ordering::Relaxed);
+        let shared = &self.0.0;
+        let mut queue = shared.lock();
+        let bytes = queue.bytes + record.weight();
+        if bytes > BYTES_WAITING_MAX || queue.records.len() >= RECORDS_WAITING_MAX {
+            queue.lost += 1;
+            return;
+        }
+        queue.bytes = bytes;
+        queue.records.push(record);
+        let count = queue.records.len();
+        drop(queue);
+        if count == 1 || count == RECORDS_GATHERED_MAX {
+            shared.stirred.notify_one();
         }
     }
 
     /// Waits a moment for what is still to be written.
     pub fn finish(&self) {
-        let (done, heard) = channel();
-        let mut item = Item::Done(done);
-        // A full queue is being written, or its disk hangs.
-        for _ in 0..FINISH_WITHIN.as_millis() / FINISH_RETRY.as_millis() {
-            match self.records.try_send(item) {
-                Ok(()) => {
-                    let _ = heard.recv_timeout(FINISH_WITHIN);
-                    return;
-                }
-                Err(TrySendError::Full(back)) => item = back,
-                Err(TrySendError::Disconnected(_)) => return,
-            }
-            std::thread::sleep(FINISH_RETRY);
-        }
+        let shared = &self.0.0;
+        let mut queue = shared.lock();
+        queue.urgent = true;
+        shared.stirred.notify_one();
+        let unwritten = |queue: &mut Queue| queue.writing || !queue.records.is_empty();
+        let waited = shared.settled.wait_timeout_while(queue, FINISH_WITHIN, unwritten);
+        waited.unwrap_or_else(PoisonError::into_inner).0.urgent = false;
     }
 }
 
-/// Writes what comes, putting together what is there, until nobody can send any more.
-fn write_all(received: &Receiver<Item>, waiting: &Waiting, mut sink: impl Sink) {
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.0.lock().closed = true;
+        self.0.stirred.notify_one();
+    }
+}
+
+impl Shared {
+    /// A queue is whole at every moment: whoever panicked with it in hand left nothing half done.
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for records, and a moment for those that follow. `None`: there will be no more.
+    fn take(&self) -> Option<Batch> {
+        let idle = |queue: &mut Queue| queue.records.is_empty() && !queue.closed;
+        let queue = self.stirred.wait_while(self.lock(), idle).unwrap_or_else(PoisonError::into_inner);
+        let few =
+            |queue: &mut Queue| queue.records.len() < RECORDS_GATHERED_MAX && !queue.urgent && !queue.closed;
+        let gathered = self.stirred.wait_timeout_while(queue, GATHER_FOR, few);
+        let mut queue = gathered.unwrap_or_else(PoisonError::into_inner).0;
+        if queue.records.is_empty() {
+            return None;
+        }
+        queue.writing = true;
+        let records = std::mem::take(&mut queue.records);
+        Some(Batch { records, bytes: queue.bytes, lost: std::mem::take(&mut queue.lost) })
+    }
+
+    fn written(&self, bytes: usize) {
+        let mut queue = self.lock();
+        queue.bytes -= bytes;
+        queue.writing = false;
+        drop(queue);
+        self.settled.notify_all();
+    }
+}
+
+/// Writes what comes, until nobody can add any more.
+fn write_all(shared: &Shared, mut sink: impl Sink) {
     let mut lines = Vec::new();
     // Records since the last that was written.
     let mut unwritten = 0;
     let mut failing = false;
-    while let Ok(first) = received.recv() {
-        let (mut weight, mut count, mut done) = (0, 0, Vec::new());
-        for item in std::iter::once(first).chain(received.try_iter().take(RECORDS_WAITING_MAX)) {
-            match item {
-                Item::Record(mut record) => {
-                    weight += record.weight();
-                    if count == 0 {
-                        unwritten += waiting.lost.swap(0, Ordering::Relaxed);
-                        record.lost = unwritten;
-                    }
-                    count += 1;
-                    if serde_json::to_writer(&mut lines, &record).is_ok() {
-                        lines.push(b'\n');
-                    }
-                }
-                Item::Done(heard) => done.push(heard),
+    while let Some(Batch { mut records, bytes, lost }) = shared.take() {
+        unwritten += lost;
+        records[0].lost = unwritten;
+        for record in &records {
+            if serde_json::to_writer(&mut lines, record).is_ok() {
+                lines.push(b'\n');
             }
         }
-        if count > 0 {
-            match sink.append(&lines) {
-                Ok(()) => (unwritten, failing) = (0, false),
-                Err(error) => {
-                    // Said once: it may be so for days.
-                    if !std::mem::replace(&mut failing, true) {
-                        tracing::warn!(%error, "the audit log cannot be written; mail is not concerned");
-                    }
-                    unwritten += count;
+        match sink.append(&lines) {
+            Ok(()) => (unwritten, failing) = (0, false),
+            Err(error) => {
+                // Said once: it may be so for days.
+                if !std::mem::replace(&mut failing, true) {
+                    tracing::warn!(%error, "the audit log cannot be written; mail is not concerned");
                 }
+                unwritten += records.len() as u64;
             }
         }
-        waiting.bytes.fetch_sub(weight, Ordering::Relaxed);
         lines.clear();
         lines.shrink_to(64 << 10);
-        for heard in done {
-            let _ = heard.send(());
-        }
+        shared.written(bytes);
     }
 }
 

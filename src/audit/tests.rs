@@ -112,16 +112,16 @@ fn nobody_waits_for_a_disk_that_hangs_and_what_it_cost_is_said() {
     let log = AuditLog::into(Slow { begun, go_on }).unwrap();
     log.add(record(0));
     assert_eq!(hears.recv(), Ok(1), "it hangs with the first");
-    (0..2000).for_each(|number| log.add(record(number)));
+    (0..5000).for_each(|number| log.add(record(number)));
     lets.send(Ok(())).unwrap();
-    // The queue holds 1024 of the 2000; one more batch may have begun before it was full.
+    // The queue holds 4096 of the 5000.
     let waiting = hears.recv().unwrap();
-    assert_eq!((waiting / 10_000, waiting % 10_000), (976, 1024));
+    assert_eq!((waiting / 10_000, waiting % 10_000), (904, 4096));
     lets.send(Err(io::ErrorKind::StorageFull.into())).unwrap();
     log.add(record(1));
     assert_eq!(
         hears.recv(),
-        Ok(2000 * 10_000 + 1),
+        Ok(5000 * 10_000 + 1),
         "those lost in the queue, and those that the disk refused"
     );
 }
