@@ -91,6 +91,9 @@ mod linux {
     /// Bytes of a command line that are looked at: the program and its first options.
     const CMDLINE_BYTES_MAX: u64 = 4096;
 
+    /// Bytes of what is told in a fixed form. The kernel's longest, with the groups of a process, is shorter.
+    const FACTS_BYTES_MAX: u64 = 1 << 20;
+
     /// Bytes of an environment that are looked at. The kernel's own limit for one is larger; no shell's is.
     const ENVIRONMENT_BYTES_MAX: u64 = 1 << 20;
 
@@ -122,9 +125,7 @@ mod linux {
     /// An environment variable that a process of this user was started with.
     pub fn variable(pid: u32, name: &str) -> Option<std::ffi::OsString> {
         use std::os::unix::ffi::OsStrExt;
-        let mut environment = Vec::new();
-        let file = File::open(format!("/proc/{pid}/environ")).ok()?;
-        file.take(ENVIRONMENT_BYTES_MAX).read_to_end(&mut environment).ok()?;
+        let environment = told(pid, "environ", ENVIRONMENT_BYTES_MAX).ok()?;
         let mut pairs = environment.split(|byte| *byte == 0);
         let value = pairs.find_map(|pair| pair.strip_prefix(name.as_bytes())?.strip_prefix(b"="))?;
         Some(std::ffi::OsStr::from_bytes(value).to_owned())
@@ -189,7 +190,7 @@ mod linux {
     /// Whether `pid` runs the program that this process runs, or another build of it. A daemon shows no
     /// path of its program (see [`armour`](super::super::armour)), but its name.
     pub fn is_of_this_program(pid: u32) -> bool {
-        let name = |pid| fs::read(format!("/proc/{pid}/comm")).ok();
+        let name = |pid| told(pid, "comm", FACTS_BYTES_MAX).ok();
         let own = std::process::id();
         is_ours(pid) && Stat::of(pid).is_some_and(|stat| stat.runs()) && name(pid) == name(own)
     }
@@ -211,19 +212,25 @@ mod linux {
     }
 
     fn is_ours(pid: u32) -> bool {
-        let Ok(status) = fs::read_to_string(format!("/proc/{pid}/status")) else { return false };
+        let Ok(status) = told(pid, "status", FACTS_BYTES_MAX) else { return false };
+        let status = String::from_utf8_lossy(&status);
         let uids = status.lines().find_map(|line| line.strip_prefix("Uid:"));
         let effective = uids.and_then(|uids| uids.split_whitespace().nth(1));
         effective.and_then(|uid| uid.parse().ok()) == Some(super::super::own_uid())
     }
 
     fn command_line(pid: u32) -> Vec<String> {
-        let mut bytes = Vec::new();
-        if let Ok(file) = File::open(format!("/proc/{pid}/cmdline")) {
-            // What was read before an error is as good as it gets.
-            let _ = file.take(CMDLINE_BYTES_MAX).read_to_end(&mut bytes);
-        }
+        let bytes = told(pid, "cmdline", CMDLINE_BYTES_MAX).unwrap_or_default();
         bytes.split(|b| *b == 0).map(|part| String::from_utf8_lossy(part).into_owned()).collect()
+    }
+
+    /// What the kernel tells of a process, at most `most` bytes of it. It takes two reads: std alone asks for
+    /// the length first, which is 0, and begins with 32 bytes, and a hello takes some twenty of these.
+    fn told(pid: u32, name: &str, most: u64) -> std::io::Result<Vec<u8>> {
+        const USUAL_BYTES: usize = 4096;
+        let mut bytes = Vec::with_capacity(USUAL_BYTES);
+        File::open(format!("/proc/{pid}/{name}"))?.take(most).read_to_end(&mut bytes)?;
+        Ok(bytes)
     }
 
     fn link(pid: u32, name: &str) -> Option<String> {
@@ -251,7 +258,7 @@ mod linux {
         }
 
         fn read(pid: u32) -> std::io::Result<Option<Stat>> {
-            Ok(Stat::parse(&fs::read(format!("/proc/{pid}/stat"))?))
+            Ok(Stat::parse(&told(pid, "stat", FACTS_BYTES_MAX)?))
         }
 
         /// The second field is a name in parentheses that may hold spaces, parentheses and newlines.
