@@ -76,7 +76,9 @@ fn fill(world: &World, to: &str, count: usize) {
     let mut senders: Vec<Client> =
         (0..64).map(|number| world.client(&format!("fill-{number}")).asks(send(to), STORED)).collect();
     let each = count / senders.len();
-    run(&mut senders, each);
+    if each > 0 {
+        run(&mut senders, each);
+    }
     run(&mut senders[..1], count - each * 64);
 }
 

@@ -82,7 +82,9 @@ pub struct Echo(PathBuf);
 
 impl Echo {
     pub fn start(folder: &Path) -> Echo {
+        // A run has two of them, one after the other.
         let path = folder.join("echo.sock");
+        let _ = std::fs::remove_file(&path);
         let listener = UnixListener::bind(&path).expect("a socket");
         std::thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
