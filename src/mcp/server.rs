@@ -243,10 +243,12 @@ impl ServerHandler for Server {
         let Ok(_permit) = self.calls.try_acquire() else {
             return Ok(self.refused(&busy()).into());
         };
-        let running = async {
+        // On the heap: the SDK moves the future that this is a part of a dozen times, and with all the
+        // tools in it that was half of the instructions of a call.
+        let running = Box::pin(async {
             let args = Args::new(tool, request.arguments)?;
             tools::run(&call, tool.name, args).await
-        };
+        });
         Ok(match caught(running).await {
             Ok(Ok(Outcome::Done(value))) => result(value, false).into(),
             Ok(Ok(Outcome::Asked(asked))) => asked.into(),
@@ -274,7 +276,7 @@ impl ServerHandler for Server {
         request: ReadResourceRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<ReadResourceResponse, ErrorData> {
-        let answer = match caught(self.resource(&request.uri, context)).await {
+        let answer = match caught(Box::pin(self.resource(&request.uri, context))).await {
             Ok(answer) => answer?,
             Err(Panicked) => return Err(ErrorData::internal_error("a bug in ipcd", None)),
         };
@@ -308,7 +310,7 @@ impl ServerHandler for Server {
     async fn listen(&self, context: SubscriptionContext) -> Result<(), ErrorData> {
         let request = context.request_context();
         self.session.start(|| program(request.client_info(), &request.meta));
-        subscriptions::listen(context, self.session.counts(), self.session.ended()).await
+        Box::pin(subscriptions::listen(context, self.session.counts(), self.session.ended())).await
     }
 
     async fn on_custom_request(
