@@ -90,9 +90,13 @@ fn front_end(world: &World) -> Child {
     ];
     let stdin = child.stdin.as_mut().expect("piped");
     lines.iter().for_each(|line| writeln!(stdin, "{line}").expect("it reads"));
-    // A page: an answer with mail does not fit, and is not written before it is read.
-    let stdout = child.stdout.as_ref().expect("piped");
-    nix::fcntl::fcntl(stdout, nix::fcntl::FcntlArg::F_SETPIPE_SZ(4096)).expect("a pipe");
+    // A page: an answer with mail does not fit, and is not written before it is read. Elsewhere a pipe is as
+    // large as it is, and more of the answers are out when their reader ends.
+    #[cfg(target_os = "linux")]
+    {
+        let stdout = child.stdout.as_ref().expect("piped");
+        nix::fcntl::fcntl(stdout, nix::fcntl::FcntlArg::F_SETPIPE_SZ(4096)).expect("a pipe");
+    }
     child
 }
 

@@ -2,7 +2,8 @@
 //! client or a `kill -9` of the front end. Nothing hangs, and no credential is in what is sent.
 //!
 //! `cargo test` runs each way to the end once; `IPCD_TEST_COMMANDS=25` runs each so often. The last line
-//! is the figure.
+//! is the figure. For Linux: elsewhere less is known of what got away (docs/platforms.md).
+#![cfg(target_os = "linux")]
 
 use std::time::{Duration, Instant};
 
@@ -115,7 +116,6 @@ fn rounds() -> u32 {
     std::env::var("IPCD_TEST_COMMANDS").ok().and_then(|text| text.parse().ok()).unwrap_or(1)
 }
 
-#[cfg(target_os = "linux")]
 #[test]
 fn nothing_survives_its_command() {
     let mut arena = Arena::new();
@@ -172,7 +172,6 @@ fn nothing_survives_its_command() {
 }
 
 /// Whoever ends the process between the two ends the command with it, and the agent hears of it.
-#[cfg(target_os = "linux")]
 #[test]
 fn nothing_survives_the_process_that_watches() {
     let mut arena = Arena::new();
@@ -206,7 +205,6 @@ const CREDENTIALS: [(&str, &str); 5] = [
     ("CLAUDE_CODE_OAUTH_TOKEN_FILE_DESCRIPTOR", "9"),
 ];
 
-#[cfg(target_os = "linux")]
 #[test]
 fn no_credential_is_in_what_a_command_prints() {
     let world = World::with_config("[share_command]\nmode = \"allow\"\n");
