@@ -16,8 +16,10 @@ use tokio::time::timeout;
 
 use super::alarm::Alarm;
 use super::archive::Archive;
+use super::batch::{Company, Gatherer};
 use super::clerk::Clerk;
 use super::clock::Clock;
+use super::command::{Command, End, Notice, Outbox, Outgoing};
 use super::program::Program;
 use super::trouble::Trouble;
 use crate::broker::mutation::MailboxId;
@@ -25,66 +27,12 @@ use crate::broker::{Broker, Effect, Ended, Input, SessionId, Step};
 use crate::planted::{Bug, planted};
 use crate::protocol::LINE_BYTES_MAX;
 use crate::protocol::event::Event;
-use crate::protocol::hello::Hello;
-use crate::protocol::peer::{Peer, ProcessId};
+use crate::protocol::peer::ProcessId;
 use crate::protocol::refusal::{Refusal, RefusalCode};
 use crate::protocol::request::Request;
 use crate::protocol::response::{DaemonStatus, Response};
 use crate::protocol::wire::{self, CallId};
 use crate::store::{Store, StoreError};
-
-/// Inputs in one batch: bounds what one commit holds, and how long the first of them waits for it.
-const BATCH_INPUTS_MAX: usize = 256;
-
-/// Turns of the other tasks that may bring nothing while fewer have spoken than took part in the last
-/// batch: whoever was answered a moment ago is likely to speak again, and each turn costs a look at the
-/// sockets, a fiftieth of a commit.
-const EMPTY_TURNS_MAX: u32 = 16;
-
-/// What a session's writer gets.
-#[derive(Debug)]
-pub enum Outgoing {
-    /// The answer to a call, which is in flight until this line is written.
-    Answer(CallId, Vec<u8>),
-    Line(Vec<u8>),
-    /// Nothing follows: write what is there and close.
-    End,
-}
-
-/// Where a session's lines go. Unbounded as a channel, bounded by the calls in flight, each of which
-/// has one answer of bounded size.
-pub type Outbox = UnboundedSender<Outgoing>;
-
-/// What the engine gets.
-#[derive(Debug)]
-pub enum Command {
-    Open {
-        session: SessionId,
-        hello: Hello,
-        peer: Peer,
-        outbox: Outbox,
-    },
-    Input(Input),
-    /// End in order: answer what was read, commit, close the store.
-    Stop,
-}
-
-/// Why the engine ended.
-#[derive(Debug)]
-pub enum End {
-    /// It was told to.
-    Stopped,
-    Failed(StoreError),
-}
-
-/// What the engine says while it runs.
-#[derive(Debug)]
-pub enum Notice {
-    /// A person asked for the daemon to end.
-    StopWanted,
-    /// The engine has ended.
-    Ended(End),
-}
 
 /// Whether a process still runs: the kernel's word, handed in so that tests can give another.
 pub type IsAlive = fn(&ProcessId) -> bool;
@@ -132,8 +80,7 @@ pub(super) struct Running {
     closed: Vec<SessionId>,
     /// How deliveries ended, for the history.
     ended: Vec<Ended>,
-    /// Commands in the last batch.
-    last_batch: usize,
+    gatherer: Gatherer,
     trouble: Trouble,
 }
 
@@ -144,7 +91,7 @@ impl Running {
             outboxes: BTreeMap::new(),
             closed: Vec::new(),
             ended: Vec::new(),
-            last_batch: 0,
+            gatherer: Gatherer::default(),
             trouble: Trouble::default(),
         }
     }
@@ -166,7 +113,11 @@ impl Running {
     /// commit. False: it was the last.
     pub(super) async fn turn(&mut self) -> Result<bool, StoreError> {
         let Some(first) = self.wait().await else { return Ok(false) };
-        let batch = self.gather(first).await;
+        let company = match self.trouble.is_full() {
+            true => Company::Nobody,
+            false => Company::Of { sessions: self.engine.broker.sessions() },
+        };
+        let batch = self.gatherer.gather(first, &mut self.engine.commands, company).await;
         let mut stop = false;
         self.engine.broker.tick(self.engine.clock.now());
         for command in batch {
@@ -179,42 +130,6 @@ impl Running {
             self.remember();
         }
         Ok(!stop)
-    }
-
-    /// One batch: `first` and what else is there. Others that are about to speak are let go ahead, as long
-    /// as turns of theirs bring something: a commit alone costs each of them more than that.
-    async fn gather(&mut self, first: Option<Command>) -> Vec<Command> {
-        let mut batch: Vec<Command> = first.into_iter().collect();
-        // On a full disk each call is for itself.
-        let most = if self.trouble.is_full() { batch.len() } else { BATCH_INPUTS_MAX };
-        let mut empty_turns = 0;
-        loop {
-            let before = batch.len();
-            while batch.len() < most
-                && let Ok(command) = self.engine.commands.try_recv()
-            {
-                batch.push(command);
-            }
-            if batch.len() > before {
-                empty_turns = 0;
-            }
-            if batch.len() >= most || empty_turns >= self.patience(batch.len()) {
-                self.last_batch = batch.len();
-                return batch;
-            }
-            empty_turns += 1;
-            yield_now().await;
-        }
-    }
-
-    /// How many turns of the others in a row may bring nothing, with so many commands in hand.
-    fn patience(&self, commands: usize) -> u32 {
-        match commands {
-            // There is nobody else, or nobody spoke: a deadline came.
-            _ if commands == 0 || self.engine.broker.sessions() < 2 => 0,
-            _ if commands < self.last_batch => EMPTY_TURNS_MAX,
-            _ => 1,
-        }
     }
 
     /// The next command, or none when a deadline of the broker came first. `None`: nobody can send any.
@@ -425,21 +340,5 @@ impl Running {
             let _ = outbox.send(Outgoing::Line(wire::push_line(&Event::Closing)));
             let _ = outbox.send(Outgoing::End);
         }
-    }
-}
-
-/// Sends commands to the engine. Unbounded as a channel: a session has so many calls in flight and no more,
-/// and none of them reads on while a commit runs.
-#[derive(Clone, Debug)]
-pub struct EngineHandle(UnboundedSender<Command>);
-
-impl EngineHandle {
-    pub fn new(commands: UnboundedSender<Command>) -> EngineHandle {
-        EngineHandle(commands)
-    }
-
-    /// False: the engine has ended, and the daemon is about to.
-    pub fn tell(&self, command: Command) -> bool {
-        self.0.send(command).is_ok()
     }
 }

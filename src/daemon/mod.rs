@@ -11,8 +11,10 @@
 
 mod alarm;
 mod archive;
+mod batch;
 mod clerk;
 mod clock;
+mod command;
 mod engine;
 mod lobby;
 mod owed;
@@ -33,7 +35,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use clock::Clock;
-use engine::{Command, End, EngineHandle, Notice};
+use command::{Command, End, EngineHandle, Notice};
 use lobby::Lobby;
 use ownership::{Claim, Ownership};
 use program::Program;

@@ -9,7 +9,7 @@ use tokio::io::{AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::timeout;
 
-use super::engine::{Command, EngineHandle, Outgoing};
+use super::command::{Command, EngineHandle, Outgoing};
 use super::lobby::Guest;
 use super::owed::Owed;
 use crate::broker::{Input, SessionId};

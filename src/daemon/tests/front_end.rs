@@ -9,7 +9,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use super::book::{Book, name, owner};
 use super::machine::Machine;
 use crate::broker::{Input, SessionId};
-use crate::daemon::engine::{Command, Outgoing};
+use crate::daemon::command::{Command, Outgoing};
 use crate::protocol::hello::{Hello, Role, VersionRange};
 use crate::protocol::message::{Body, MessageId};
 use crate::protocol::peer::Peer;
