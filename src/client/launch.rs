@@ -23,7 +23,10 @@ use crate::transport::{self, Stream, TransportError};
 /// For a daemon to recover its store and listen, and for whoever is starting one to be done.
 const START_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Between two looks for a socket that is about to be there.
+/// Daemons that are started for one connection, should each of them end as soon as it serves.
+const STARTS_MAX: u32 = 5;
+
+/// Between two looks for a daemon that was there a moment ago.
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
 /// What a daemon needs of the environment. The rest (an agent's keys among it) is not for it.
@@ -76,15 +79,19 @@ pub async fn reach(socket: &Path, spawn_lock: &Path, starter: Option<&Starter>) 
     {
         return Ok(stream);
     }
-    let socket = starter.start().await?;
-    let deadline = Instant::now() + START_TIMEOUT;
-    while Instant::now() < deadline {
-        if let Some(stream) = connect(&socket).await? {
+    // One that says it serves listens; whoever does not was ended just then, and the next one is started.
+    let mut at = socket.to_owned();
+    for _ in 0..STARTS_MAX {
+        at = starter.start().await?;
+        if let Some(stream) = connect(&at).await? {
             return Ok(stream);
         }
         tokio::time::sleep(LOOK_AGAIN).await;
+        if let Some(stream) = connect(&at).await? {
+            return Ok(stream);
+        }
     }
-    Err(retry(format!("a daemon runs, and does not listen at `{}`", socket.display()))
+    Err(retry(format!("a daemon runs, and does not listen at `{}`", at.display()))
         .hint("end the process that listens there, and try again"))
 }
 

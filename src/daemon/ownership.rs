@@ -3,13 +3,17 @@
 //! What always holds: `ipcd.lock` is taken first and held for life, so there is never a second daemon
 //! on one store; only its holder removes or binds the path, so no daemon takes another's socket away.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{Instant, timeout};
 
 use crate::paths::Paths;
+use crate::protocol::hello::{Hello, Role, VersionRange};
 use crate::protocol::refusal::{Refusal, RefusalCode};
+use crate::protocol::wire::{self, CallId};
+use crate::release;
 use crate::transport::lock::{self, FileLock, Note};
 use crate::transport::watch::PathWatch;
 use crate::transport::{self, Credentials, Listener, Stream, TransportError};
@@ -18,7 +22,7 @@ use crate::transport::{self, Credentials, Listener, Stream, TransportError};
 const HANDOVER_WITHIN: Duration = Duration::from_secs(10);
 
 /// Whoever holds the lock without being reachable at its socket has so long to get there: it may be
-/// starting.
+/// starting. One that is reached has so long to answer hello before it counts as one that hangs.
 const ANSWER_WITHIN: Duration = Duration::from_secs(2);
 
 /// Between two looks at a holder that is starting or ending.
@@ -171,13 +175,66 @@ async fn first_look(paths: &Paths, activated: bool) -> Result<Look, Refusal> {
             return Ok(Look::Unreachable);
         }
         let socket = lock::read_note(&paths.lock).map_or_else(|| paths.socket.clone(), |note| note.socket);
-        // A daemon with a full queue is busy, not gone.
-        if transport::connect(&socket).await.map_or_else(|error| error.is_crowded(), |_| true) {
+        if serves(&socket).await {
             return Ok(Look::Served(socket));
         }
         if Instant::now() >= deadline {
             return Ok(Look::Unreachable);
         }
         tokio::time::sleep(ANSWER_RETRY).await;
+    }
+}
+
+/// Whether somebody serves there. A holder that was killed a moment ago still takes connections until the
+/// kernel is done with it, and hangs up on them: only an answer to hello is a sign of life.
+async fn serves(socket: &Path) -> bool {
+    let mut stream = match transport::connect(socket).await {
+        Ok(stream) => stream,
+        // A daemon with a full queue is busy, not gone.
+        Err(error) => return error.is_crowded(),
+    };
+    let hello = Hello {
+        protocol: VersionRange::ANY,
+        role: Role::Cli,
+        client: release::program(),
+        program: None,
+        program_session: None,
+        speak_as: None,
+        wakes: None,
+    };
+    let line = wire::call_line(&CallId::Number(0), "hello", &hello);
+    let answer = async {
+        // One that has no room says so and hangs up before it has read anything.
+        let _ = stream.write_all(&line).await;
+        stream.read(&mut [0]).await
+    };
+    match timeout(ANSWER_WITHIN, answer).await {
+        Ok(read) => read.is_ok_and(|bytes| bytes > 0),
+        // It hangs, and holds the store all the same.
+        Err(_) => true,
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    /// What a daemon that was killed does in its last moment.
+    #[tokio::test]
+    async fn one_that_takes_connections_and_hangs_up_does_not_serve() {
+        let home = tempfile::tempdir().unwrap();
+        std::fs::set_permissions(home.path(), std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
+        let socket = home.path().join("s");
+        assert!(!serves(&socket).await, "nobody is there");
+        let listener = transport::bind(&socket).unwrap();
+        let dying = tokio::spawn(async move { listener.accept().await.map(drop).map(|()| listener) });
+        assert!(!serves(&socket).await);
+        let listener = dying.await.unwrap().unwrap();
+        let living = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await?;
+            stream.write_all(b"{}").await
+        });
+        assert!(serves(&socket).await);
+        living.await.unwrap().unwrap();
     }
 }

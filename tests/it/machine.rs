@@ -48,6 +48,11 @@ impl World {
         note.lines().next().and_then(|line| line.parse().ok()).unwrap_or_default()
     }
 
+    /// [`World::noted_pid`], if that is a daemon of this world still, and not dead.
+    pub fn serving_pid(&self) -> Option<i32> {
+        Some(self.noted_pid()).filter(|pid| is_daemon(*pid, self.home()))
+    }
+
     /// All daemons of this world that run now.
     pub fn daemons(&self) -> Vec<i32> {
         let processes = std::fs::read_dir("/proc").expect("the process table").filter_map(Result::ok);

@@ -37,6 +37,27 @@ fn what_a_daemon_says_when_it_cannot_start_is_what_the_caller_hears() {
     });
 }
 
+/// Each says that it serves, or that another one does, and is dead when somebody comes.
+#[test]
+fn a_daemon_that_dies_as_it_is_ready_is_followed_by_the_next() {
+    let home = Home::new();
+    let line = |startup: fn(String) -> Startup| {
+        String::from_utf8(startup(home.socket().display().to_string()).line()).unwrap()
+    };
+    let (ready, other) = (line(|socket| Startup::Ready { socket }), line(|socket| Startup::Other { socket }));
+    let starts = home.0.path().join("starts");
+    let script = format!(
+        "printf x >>'{0}'; [ $(wc -c <'{0}') = 1 ] && printf '%s' '{ready}' || printf '%s' '{other}'",
+        starts.display()
+    );
+    runs(async {
+        let error = launch::reach(&home.socket(), &home.spawn_lock(), Some(&shell(&script))).await;
+        let error = error.unwrap_err();
+        assert!(error.message.contains("does not listen at") && error.code == RefusalCode::Retry, "{error}");
+    });
+    assert_eq!(std::fs::read(&starts).unwrap(), b"xxxxx", "so many were started, and no more");
+}
+
 #[test]
 fn a_directory_of_others_is_not_started_in() {
     let home = Home::new();
