@@ -11,8 +11,12 @@ use rmcp::model::{
 };
 use serde_json::{Map, Value};
 
+use super::overlong::IdScan;
 use super::params::quoted;
 use super::twice;
+use super::values::{VALUES_ELSEWHERE_MAX, VALUES_MAX, more_than};
+
+const TOOL_CALL: &str = "tools/call";
 
 /// Longest reason why a call is malformed, in characters.
 const REASON_CHARS_MAX: usize = 200;
@@ -41,12 +45,19 @@ impl Frame {
         if line.trim_ascii().is_empty() {
             return Ok(Frame::Nothing);
         }
+        if more_than(line, VALUES_MAX) {
+            return Err(Complaint::too_many_values(line, VALUES_MAX));
+        }
         let value: Value = serde_json::from_slice(line)
             .map_err(|e| Complaint::new(None, ErrorCode::PARSE_ERROR, format!("not JSON: {e}")))?;
         let Value::Object(fields) = value else {
             let text = "one JSON object per line: batches are not supported";
             return Err(Complaint::new(None, ErrorCode::INVALID_REQUEST, text));
         };
+        let is_call = fields.get("method").and_then(Value::as_str) == Some(TOOL_CALL);
+        if !is_call && more_than(line, VALUES_ELSEWHERE_MAX) {
+            return Err(Complaint::too_many_values(line, VALUES_ELSEWHERE_MAX));
+        }
         match (fields.contains_key("method"), fields.get("id")) {
             (true, Some(id)) => {
                 let id: RequestId = serde_json::from_value(id.clone()).map_err(|_| {
@@ -64,7 +75,7 @@ impl Frame {
     }
 
     fn request(id: RequestId, mut fields: Map<String, Value>, line: &[u8]) -> Result<Frame, Complaint> {
-        if fields.get("method").and_then(Value::as_str) == Some("tools/call") {
+        if fields.get("method").and_then(Value::as_str) == Some(TOOL_CALL) {
             if let Some(key) = twice::key(line) {
                 let text = format!("tools/call: `{}` stands twice in it", quoted(&key));
                 return Err(Complaint::new(Some(id), ErrorCode::INVALID_PARAMS, text));
@@ -125,6 +136,13 @@ impl Complaint {
         Complaint { id, code, text: text.into() }
     }
 
+    fn too_many_values(line: &[u8], most: usize) -> Complaint {
+        let mut scan = IdScan::default();
+        scan.feed(line);
+        let text = format!("the line holds more than {most} values");
+        Complaint::new(scan.finish(), ErrorCode::INVALID_REQUEST, text)
+    }
+
     pub fn answer(self) -> ServerJsonRpcMessage {
         JsonRpcMessage::Error(JsonRpcError::new(self.id, ErrorData::new(self.code, self.text, None)))
     }
@@ -164,6 +182,27 @@ mod tests {
             assert_eq!((complaint.id, complaint.code.0), (id.map(RequestId::Number), code), "{line}");
         }
         assert_eq!(Frame::parse(b"{\"a\":\"\xff\"}").err().map(|c| c.code.0), Some(-32700));
+    }
+
+    #[test]
+    fn a_line_of_too_many_values_is_refused_under_its_id() {
+        let line = |method: &str, count: usize| {
+            let data = "1,".repeat(count - 1);
+            format!(
+                r#"{{"jsonrpc":"2.0","method":"{method}","params":{{"name":"send","arguments":{{"data":[{data}1]}}}},"id":7}}"#
+            )
+        };
+        for (method, fits) in [(TOOL_CALL, VALUES_MAX), ("resources/read", VALUES_ELSEWHERE_MAX)] {
+            // Eight more stand around them.
+            let frame = Frame::parse(line(method, fits - 8).as_bytes());
+            assert!(frame.err().is_none_or(|c| !c.text.contains("values")), "{method}");
+            let Err(complaint) = Frame::parse(line(method, fits - 7).as_bytes()) else { panic!("{method}") };
+            assert_eq!(complaint.id, Some(RequestId::Number(7)));
+            assert!(complaint.text.contains(&format!("more than {fits} values")), "{}", complaint.text);
+        }
+        // A text may hold as many commas as it likes.
+        let text = line(TOOL_CALL, 1).replace("[1]", &format!("\"{}\"", ",".repeat(VALUES_MAX)));
+        assert!(matches!(Frame::parse(text.as_bytes()), Ok(Frame::Request(..))));
     }
 
     #[test]

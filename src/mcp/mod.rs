@@ -30,6 +30,7 @@ mod subscriptions;
 mod tests;
 mod tools;
 mod twice;
+mod values;
 mod waits;
 
 use std::sync::Arc;

@@ -220,7 +220,7 @@ fn lines_that_make_no_sense() {
     assert_eq!(alice.ok("check", json!({}))["messages"], json!([]));
     let (_, most) = memory_mib(front_end);
     figure(&format!("nonsense for a front end: rss_mib={most:.1}"));
-    assert!(most < 96.0, "{most:.1} MiB");
+    assert!(most < 64.0, "{most:.1} MiB");
 }
 
 #[test]
