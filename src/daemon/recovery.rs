@@ -15,6 +15,7 @@ use super::engine::Engine;
 use super::program::Program;
 use crate::audit::AuditLog;
 use crate::broker::Broker;
+use crate::broker::mutation::Mutation;
 use crate::config::{Commit, Config};
 use crate::paths::Paths;
 use crate::protocol::peer::ProcessId;
@@ -70,7 +71,7 @@ pub fn recover(paths: &Paths, config: &Config, activated: bool, log: &AuditLog) 
     }
     // What the broker says on recovery: that the store is in use from here on.
     let mut store: Box<dyn Store> = Box::new(recovered.store);
-    store.commit(&broker.drain().mutations).map_err(|e| e.refusal())?;
+    mark(&mut *store, &broker.drain().mutations).map_err(|e| e.refusal())?;
     let archive = Archive::new(paths, config.history, recovered.warnings);
     let program = Program::of_this_process();
     let facts = DaemonStatus {
@@ -86,6 +87,18 @@ pub fn recover(paths: &Paths, config: &Config, activated: bool, log: &AuditLog) 
     };
     let clerk = Clerk::new(Some(log.clone()), config.audit.bodies);
     Ok(Parts { broker, store, archive, clerk, alarm, clock, program, facts })
+}
+
+/// Commits what a start has to say. On a full disk the first try makes room: the store gives up what it
+/// holds in reserve, and is to be opened again.
+fn mark(store: &mut dyn Store, mutations: &[Mutation]) -> Result<(), StoreError> {
+    match store.commit(mutations) {
+        Err(StoreError::Full(_)) => {
+            store.reopen()?;
+            store.commit(mutations)
+        }
+        done => done,
+    }
 }
 
 /// The store and what it says. A damaged one is kept aside, and what can be saved of it is in a new one;

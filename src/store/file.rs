@@ -56,14 +56,37 @@ pub(super) fn copy_aside(path: &Path, schema: u64) -> Result<(), StoreError> {
     let failed = |error: io::Error| {
         StoreError::from_io(format!("cannot copy the store to {} before changing it", copy.display()), error)
     };
-    let mut to =
-        files::open(files::options().write(true).create(true).truncate(true), &copy).map_err(failed)?;
-    io::copy(&mut open(path)?, &mut to).map_err(failed)?;
-    to.sync_all().map_err(failed)?;
+    self::copy(path, &copy).map_err(failed)?;
     files::sync_dir(files::parent(path)).map_err(failed)
 }
 
-fn beside(path: &Path, suffix: &str) -> PathBuf {
+/// Copies a file's bytes to a private one and syncs them.
+pub(super) fn copy(from: &Path, to: &Path) -> io::Result<()> {
+    let mut from = files::open(files::options().read(true), from)?;
+    let mut to = files::open(files::options().write(true).create(true).truncate(true), to)?;
+    io::copy(&mut from, &mut to)?;
+    to.sync_all()
+}
+
+/// Has the system forget what it keeps of the file in memory. After a sync that failed it shows what it
+/// could not write, as if that were on disk, and forgets it at a time of its own; what is read from here
+/// on is the disk's. (Linux; elsewhere the system decides.)
+pub(super) fn forget_cached(path: &Path) -> Result<(), StoreError> {
+    let file = open(path)?;
+    // Its outcome says nothing: what could not be written before may count as written now.
+    let _ = file.sync_data();
+    #[cfg(target_os = "linux")]
+    {
+        use nix::fcntl::{PosixFadviseAdvice, posix_fadvise};
+        let forgotten = posix_fadvise(&file, 0, 0, PosixFadviseAdvice::POSIX_FADV_DONTNEED);
+        forgotten.map_err(|error| {
+            StoreError::from_io(format!("cannot read {} anew", path.display()), error.into())
+        })?;
+    }
+    Ok(())
+}
+
+pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(".");
     name.push(suffix);

@@ -10,14 +10,17 @@
 //!   every start, and each row has one of its own, which holds in its own place alone.
 //! - A store that fails once refuses from then on; it is opened again before it is believed again.
 
+mod faults;
 mod file;
 #[cfg(feature = "fuzzing")]
 mod fuzz;
 mod head;
 mod memory;
 mod migrate;
+mod opening;
 mod peek;
 mod redb;
+mod reserve;
 mod rows;
 mod salvage;
 mod tables;

@@ -7,30 +7,18 @@
 //! - After the first failure nothing is written: redb itself says that the file may or may not hold
 //!   the commit, and only opening it again tells.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
-use std::thread;
-use std::time::Duration;
+use redb::{Database, Durability, StorageBackend, WriteTransaction};
 
-use redb::backends::FileBackend;
-use redb::{Builder, Database, Durability, ReadableDatabase, StorageBackend, WriteTransaction};
-
+use super::faults::guarded;
 use super::file::{self, Found, Place};
 use super::head::Head;
 use super::migrate::{self, STEPS, Step, Verdict};
-use super::tables::{Rows, Tables};
+use super::opening::{OPEN_TRIES, Opened, Opener, backend, build, create, opener, patiently, read, recover};
+use super::reserve::Reserve;
+use super::tables::Tables;
 use super::{Recovered, Store, StoreError, StoreOptions, peek};
 use crate::broker::mutation::{Counters, Mutation};
 use crate::planted::{Bug, planted};
-
-/// Bytes of pages that redb keeps in memory. All mail is in the broker's memory already: the cache
-/// serves the upper pages of the trees. redb's own default is 1 GiB.
-const CACHE_BYTES: usize = 4 << 20;
-
-/// How often and how long apart an open is tried while another process holds the file, 5 s in all:
-/// a daemon that was killed holds it until the kernel has done away with it.
-const OPEN_TRIES: u32 = 100;
-const OPEN_PAUSE: Duration = Duration::from_millis(50);
 
 /// A file larger than this, in bytes, and more than so many times its rows, is compacted at start:
 /// it keeps the size of its fullest day otherwise.
@@ -38,8 +26,6 @@ const COMPACT_BYTES: u64 = 16 << 20;
 const COMPACT_RATIO: u64 = 4;
 /// redb frees in one pass what the last one moved; so many passes find an end in practice.
 const COMPACT_PASSES: u32 = 4;
-
-type Opener = Box<dyn Fn() -> Result<Opened, StoreError> + Send>;
 
 /// A [`Store`] in a redb file.
 pub struct RedbStore {
@@ -51,6 +37,9 @@ pub struct RedbStore {
     /// Absent for a backend that is no file.
     place: Option<Place>,
     head: Option<Head>,
+    reserve: Option<Reserve>,
+    /// The last message's number in what was found or committed: less of it is not believed again.
+    last_message: u64,
 }
 
 impl RedbStore {
@@ -93,7 +82,11 @@ impl RedbStore {
                 false
             }
         };
-        let read = || read(options, steps, tries);
+        let mut reserve = Reserve::hold(path);
+        let mut read = || match read(options, steps, tries) {
+            Err(StoreError::Full(_)) if reserve.give_up() => super::opening::read(options, steps, tries),
+            done => done,
+        };
         let mut recovered = read()?.recovered(opener(options));
         if recovered.is_sparse()
             && let Err(error) = recovered.compact()
@@ -106,6 +99,7 @@ impl RedbStore {
         recovered.fresh |= created;
         recovered.warnings = warnings;
         recovered.store.head = head;
+        recovered.store.reserve = Some(reserve);
         recovered.compare_with_head();
         Ok(recovered)
     }
@@ -115,8 +109,21 @@ impl RedbStore {
         backend: impl StorageBackend + Clone,
         two_phase: bool,
     ) -> Result<Recovered<RedbStore>, StoreError> {
-        let open = move || guarded(|| recover(build(backend.clone())?, STEPS, two_phase));
-        Ok(open()?.recovered(Box::new(open)))
+        RedbStore::with_backend_that(backend, two_phase, |_| {})
+    }
+
+    /// One whose backend is to `forget` before it is opened again.
+    pub(super) fn with_backend_that<B: StorageBackend + Clone>(
+        backend: B,
+        two_phase: bool,
+        forget: impl Fn(&B) + Send + 'static,
+    ) -> Result<Recovered<RedbStore>, StoreError> {
+        let first = guarded(|| recover(build(backend.clone())?, STEPS, two_phase))?;
+        let open = move || {
+            forget(&backend);
+            guarded(|| recover(build(backend.clone())?, STEPS, two_phase))
+        };
+        Ok(first.recovered(Box::new(open)))
     }
 
     fn write(&self, mutations: &[Mutation]) -> Result<(), StoreError> {
@@ -125,6 +132,20 @@ impl RedbStore {
         Tables::new(&write).apply_all(mutations)?;
         write.commit()?;
         Ok(())
+    }
+
+    /// Mail is stored only where the room is there with which it can be settled later.
+    fn hold_room_for(&mut self, mutations: &[Mutation]) -> Result<(), StoreError> {
+        match &mut self.reserve {
+            Some(reserve) if mutations.iter().any(|m| matches!(m, Mutation::PutMessage(_))) => {
+                reserve.hold_again()
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn is_in_place(&self) -> Result<(), StoreError> {
+        self.place.as_ref().map_or(Ok(()), Place::check)
     }
 
     /// Lets the file go. What failed once fails again on the way out, and was told.
@@ -152,13 +173,18 @@ impl Store for RedbStore {
         if mutations.is_empty() {
             return Ok(());
         }
-        let place = self.place.as_ref().map_or(Ok(()), Place::check);
-        let done = place.and_then(|()| guarded(|| self.write(mutations)));
-        if let Err(error) = done {
+        let room = self.hold_room_for(mutations);
+        let done = room.and_then(|()| guarded(|| self.write(mutations)));
+        // Behind the commit: a file that went while it was written to must not be answered for.
+        if let Err(error) = done.and_then(|()| self.is_in_place()) {
+            if let (StoreError::Full(_), Some(reserve)) = (&error, &mut self.reserve) {
+                reserve.give_up();
+            }
             self.give_up();
             return Err(error);
         }
         if let Some(counters) = last_counters(mutations) {
+            self.last_message = counters.last_message;
             self.write_head(counters.last_message);
         }
         Ok(())
@@ -166,8 +192,16 @@ impl Store for RedbStore {
 
     fn reopen(&mut self) -> Result<Vec<Mutation>, StoreError> {
         self.give_up();
-        self.place.as_ref().map_or(Ok(()), Place::check)?;
-        let Opened { db, place, rows, .. } = (self.open)()?;
+        self.is_in_place()?;
+        let Opened { db, place, rows, fresh, .. } = (self.open)()?;
+        let found = last_counters(&rows.mutations).map_or(0, |counters| counters.last_message);
+        if fresh || found < self.last_message {
+            // A daemon that starts on it finds the head ahead of it, and tells everyone.
+            return Err(StoreError::Damaged(format!(
+                "it ends at message {found}, and message {} was stored by this daemon",
+                self.last_message
+            )));
+        }
         (self.db, self.place) = (Some(db), place);
         Ok(rows.mutations)
     }
@@ -235,88 +269,26 @@ pub(super) fn begin_write(db: &Database, two_phase: bool) -> Result<WriteTransac
     Ok(write)
 }
 
-fn build(backend: impl StorageBackend) -> Result<Database, StoreError> {
-    let db = Builder::new()
-        .set_cache_size(CACHE_BYTES)
-        .set_check_integrity_on_open(true)
-        .set_repair_callback(|session| {
-            tracing::debug!(progress = session.progress(), "checking the store");
-        })
-        .create_with_backend(backend)?;
-    Ok(db)
-}
-
-fn backend(path: &Path) -> Result<(FileBackend, Place), StoreError> {
-    let file = file::open(path)?;
-    let place = Place::of(path, &file)?;
-    Ok((FileBackend::new(file)?, place))
-}
-
-fn create(path: &Path, steps: &[Step], two_phase: bool) -> Result<(), StoreError> {
-    file::create(path, |file| {
-        guarded(|| {
-            let db = build(FileBackend::new(file)?)?;
-            migrate::bring_up(&db, steps, two_phase)?;
-            Ok(db.close()?)
-        })
-    })
-}
-
-/// Puts a new store that holds `rows` in place of whatever is at `path`.
-pub(super) fn create_with(path: &Path, rows: &[Mutation], two_phase: bool) -> Result<(), StoreError> {
-    file::create(path, |file| {
-        guarded(|| {
-            let db = build(FileBackend::new(file)?)?;
-            migrate::bring_up(&db, STEPS, two_phase)?;
-            let write = begin_write(&db, two_phase)?;
-            Tables::new(&write).apply_all(rows)?;
-            write.commit()?;
-            Ok(db.close()?)
-        })
-    })
-}
-
-/// A database that was opened, and what it holds.
-struct Opened {
-    db: Database,
-    two_phase: bool,
-    place: Option<Place>,
-    rows: Rows,
-    fresh: bool,
-}
-
 impl Opened {
     fn recovered(self, open: Opener) -> Recovered<RedbStore> {
         let Opened { db, two_phase, place, rows, fresh } = self;
+        let last_message = last_counters(&rows.mutations).map_or(0, |counters| counters.last_message);
         Recovered {
-            store: RedbStore { db: Some(db), two_phase, open, place, head: None },
+            store: RedbStore {
+                db: Some(db),
+                two_phase,
+                open,
+                place,
+                head: None,
+                reserve: None,
+                last_message,
+            },
             mutations: rows.mutations,
             row_bytes: rows.bytes,
             fresh,
             warnings: Vec::new(),
         }
     }
-}
-
-fn opener(options: &StoreOptions) -> Opener {
-    let options = options.clone();
-    Box::new(move || read(&options, STEPS, OPEN_TRIES))
-}
-
-/// Opens an existing file and reads it.
-fn read(options: &StoreOptions, steps: &[Step], tries: u32) -> Result<Opened, StoreError> {
-    let (db, place) = patiently(tries, || {
-        let (backend, place) = backend(&options.path)?;
-        Ok((guarded(|| build(backend))?, place))
-    })?;
-    let opened = guarded(|| recover(db, steps, options.two_phase))?;
-    Ok(Opened { place: Some(place), ..opened })
-}
-
-fn recover(db: Database, steps: &[Step], two_phase: bool) -> Result<Opened, StoreError> {
-    let fresh = migrate::bring_up(&db, steps, two_phase)? == Verdict::Fresh;
-    let rows = Rows::read(&db.begin_read()?)?;
-    Ok(Opened { db, two_phase, place: None, rows, fresh })
 }
 
 fn last_counters(mutations: &[Mutation]) -> Option<&Counters> {
@@ -329,66 +301,4 @@ fn last_counters(mutations: &[Mutation]) -> Option<&Counters> {
 fn warn(warnings: &mut Vec<String>, warning: String) {
     tracing::error!("{warning}");
     warnings.push(warning);
-}
-
-fn patiently<T>(tries: u32, mut open: impl FnMut() -> Result<T, StoreError>) -> Result<T, StoreError> {
-    for _ in 1..tries {
-        match open() {
-            Err(StoreError::InUse) => thread::sleep(OPEN_PAUSE),
-            other => return other,
-        }
-    }
-    open()
-}
-
-/// Turns a panic of redb over damaged pages into an error. What the panic left half done is not used
-/// again: an open gives its database up, and a commit marks its store as failed.
-pub(super) fn guarded<T>(work: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
-    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
-        let what = panic
-            .downcast_ref::<String>()
-            .map(String::as_str)
-            .or_else(|| panic.downcast_ref::<&str>().copied())
-            .unwrap_or("no reason given");
-        Err(StoreError::Damaged(format!("redb panicked: {what}")))
-    })
-}
-
-macro_rules! from_redb {
-    ($($error:ident)*) => {$(
-        impl From<redb::$error> for StoreError {
-            fn from(error: redb::$error) -> StoreError {
-                classify(error.into())
-            }
-        }
-    )*};
-}
-
-from_redb!(DatabaseError TransactionError TableError StorageError CommitError CompactionError SetDurabilityError);
-
-impl From<std::io::Error> for StoreError {
-    fn from(error: std::io::Error) -> StoreError {
-        classify(redb::Error::Io(error))
-    }
-}
-
-fn classify(error: redb::Error) -> StoreError {
-    use std::io::ErrorKind::{InvalidData, UnexpectedEof};
-
-    use redb::Error::*;
-    match error {
-        DatabaseAlreadyOpen | LockProtocolMismatch => StoreError::InUse,
-        Corrupted(what) => StoreError::Damaged(what),
-        Io(error) if matches!(error.kind(), InvalidData | UnexpectedEof) => {
-            StoreError::Damaged(error.to_string())
-        }
-        Io(error) => StoreError::from_io("cannot read or write the store", error),
-        error @ (RepairAborted
-        | UpgradeRequired(_)
-        | TableTypeMismatch { .. }
-        | TypeDefinitionChanged { .. }
-        | TableIsMultimap(_)
-        | TableDoesNotExist(_)) => StoreError::Damaged(error.to_string()),
-        error => StoreError::failed("cannot use the store", error),
-    }
 }

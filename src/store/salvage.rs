@@ -5,6 +5,7 @@
 //! - No byte of the damaged file changes, and it is never removed.
 //! - At every moment the store's path holds the damaged file or a complete new one.
 //! - Only rows whose checksums hold are taken over, and only where they agree with each other.
+//! - Whatever ends a salvage, the next one reads the file again; one that ends its reader is given up.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -14,10 +15,10 @@ use std::path::{Path, PathBuf};
 use redb::backends::FileBackend;
 use redb::{Builder, ReadableDatabase, StorageBackend};
 
+use super::faults::guarded;
 use super::file;
 use super::migrate::{self, STEPS, Verdict};
 use super::peek::Overlay;
-use super::redb::guarded;
 use super::tables::{self, Rows};
 use super::{StoreError, StoreOptions};
 use crate::broker::mutation::{Counters, MailboxId, Mutation, NameRow};
@@ -31,6 +32,10 @@ const CACHE_BYTES: usize = 4 << 20;
 
 /// Bytes of a note that are read: one line.
 const NOTE_BYTES_MAX: u64 = 4096;
+
+/// Readings of one damaged file that may end with their process: one may have been killed by somebody, two
+/// by an impatient person, and three are the file's doing.
+const READINGS_MAX: u64 = 3;
 
 /// Mailbox numbers that may have been given after those that were found: none is given twice.
 const MAILBOX_MARGIN: u64 = 1 << 16;
@@ -52,13 +57,48 @@ pub struct Salvaged {
 pub fn replace(options: &StoreOptions, at: Timestamp) -> Result<Salvaged, StoreError> {
     let path = options.path.as_path();
     file::check_folder(path)?;
-    let tried_before = kept(path)?.iter().any(|kept| same_file(kept, path));
-    let evidence = keep(path, at)?;
-    // A file that ended the last salvage, and its process with it, would end this one, too.
-    let found = if tried_before { Rows::default() } else { read(&evidence) };
+    let kept_before = kept(path)?.into_iter().find(|kept| same_file(kept, path));
+    let evidence = kept_before.map_or_else(|| keep(path, at), Ok)?;
+    let readings = Readings::of(path);
+    let found = if readings.begin()? {
+        let found = read(&evidence);
+        readings.end();
+        found
+    } else {
+        tracing::error!("the damaged store has ended {READINGS_MAX} readers: nothing of it is saved");
+        Rows::default()
+    };
     let (rows, orphans) = agreeing(found.mutations);
-    super::redb::create_with(path, &rows, options.two_phase)?;
+    super::opening::create_with(path, &rows, options.two_phase)?;
+    readings.end();
     Ok(Salvaged { rows: rows.len(), orphans, evidence })
+}
+
+/// A small file that says how often the reading of a damaged store was begun and not ended.
+struct Readings(PathBuf);
+
+impl Readings {
+    fn of(store: &Path) -> Readings {
+        Readings(file::beside(store, "readings"))
+    }
+
+    /// One more is about to begin. False: too many did not come to an end.
+    fn begin(&self) -> Result<bool, StoreError> {
+        let before = fs::read_to_string(&self.0).ok().and_then(|text| text.trim().parse().ok()).unwrap_or(0);
+        if before >= READINGS_MAX {
+            return Ok(false);
+        }
+        let options = files::options().write(true).create(true).truncate(true).clone();
+        files::open(&options, &self.0)
+            .and_then(|mut file| writeln!(file, "{}", before + 1))
+            .map_err(|e| StoreError::from_io(format!("cannot write {}", self.0.display()), e))?;
+        Ok(true)
+    }
+
+    fn end(&self) {
+        // One that stays costs a later salvage a reading.
+        let _ = fs::remove_file(&self.0);
+    }
 }
 
 /// Leaves a note beside the store that stands until a person removes it. One that says the same is left
@@ -115,17 +155,19 @@ fn beside(store: &Path, at: Timestamp, suffix: &str) -> PathBuf {
     name.into()
 }
 
-/// Gives the damaged file a second name; what is no regular file, or on a file system without such
-/// names, is moved.
+/// Gives the damaged file a second name; on a file system without such names it is copied, so that its
+/// path is never empty. What is no regular file is moved.
 fn keep(path: &Path, at: Timestamp) -> Result<PathBuf, StoreError> {
     let evidence = beside(path, at, "");
-    let linked = match fs::symlink_metadata(path) {
-        Ok(found) if found.is_file() => fs::hard_link(path, &evidence),
-        _ => Err(io::ErrorKind::Unsupported.into()),
+    let kept = match fs::symlink_metadata(path) {
+        Ok(found) if found.is_file() => fs::hard_link(path, &evidence).or_else(|_| {
+            file::copy(path, &evidence).inspect_err(|_| {
+                let _ = fs::remove_file(&evidence);
+            })
+        }),
+        _ => fs::rename(path, &evidence),
     };
-    linked
-        .or_else(|_| fs::rename(path, &evidence))
-        .and_then(|()| files::sync_dir(files::parent(path)))
+    kept.and_then(|()| files::sync_dir(files::parent(path)))
         .map_err(|e| StoreError::from_io(format!("cannot move {} aside", path.display()), e))?;
     Ok(evidence)
 }

@@ -26,7 +26,7 @@ use redb::{
 };
 
 use super::StoreError;
-use super::redb::guarded;
+use super::faults::guarded;
 use super::rows::{Place, Row, RowWriter, decode};
 use crate::broker::mutation::{MailboxId, MessageRow, Mutation};
 use crate::protocol::message::MessageId;

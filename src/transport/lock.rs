@@ -68,7 +68,9 @@ impl FileLock {
         text.append(&mut bytes_of(&note.socket));
         text.push(b'\n');
         let file = &mut self.file;
-        let written = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| file.write_all(&text));
+        // Over what is there, and not after cutting it: a full disk has room for that.
+        let written = file.rewind().and_then(|()| file.write_all(&text));
+        let written = written.and_then(|()| file.set_len(text.len() as u64));
         written.map_err(|e| TransportError::io("write", &self.path, e))
     }
 }

@@ -211,6 +211,57 @@ fn a_failure_of_any_write_or_sync_is_survived_in_place() {
     }
 }
 
+/// After a sync that failed the system shows what it did not write, and forgets it later. What was found
+/// so must not be answered for: the store is read from the disk.
+#[test]
+fn what_a_failed_sync_did_not_write_is_not_found_in_place() {
+    let mut seen = [0; 2];
+    for seed in 0..20 {
+        // Until the commit needs fewer calls than that.
+        for call in 0.. {
+            let disk = Disk::new(Vec::new());
+            let opened = RedbStore::with_backend_that(disk.clone(), false, Disk::forget_cached);
+            let mut store = opened.unwrap().store;
+            store.commit(&[counters(1), message(1, "kept")]).unwrap();
+            disk.lose_what_is_not_synced(Rng(seed));
+            disk.fail_after(call, io::ErrorKind::Other);
+            let done = store.commit(&[counters(2), message(2, "in doubt")]);
+            disk.fail_after(u64::MAX, io::ErrorKind::Other);
+            if done.is_ok() {
+                break;
+            }
+            let found = store.reopen().unwrap();
+            seen[usize::from(found.len() == 3)] += 1;
+            // What is found now is there after a power cut, too.
+            let image = disk.image(&mut Rng(seed));
+            let after = RedbStore::with_backend(Disk::new(image), false).unwrap();
+            assert_eq!(after.mutations, found, "seed {seed}, call {call}");
+            store.commit(&[counters(3), message(3, "after")]).unwrap();
+            assert_eq!(store.reopen().unwrap().len(), found.len() + 1, "seed {seed}, call {call}");
+            close(store);
+        }
+    }
+    assert!(seen.iter().all(|times| *times > 0), "it reached the disk, or did not: {seen:?}");
+}
+
+#[test]
+fn a_store_that_lost_mail_under_a_daemon_is_not_taken_up_in_place() {
+    let disk = Disk::new(Vec::new());
+    let mut store = RedbStore::with_backend(disk.clone(), false).unwrap().store;
+    store.commit(&[counters(5), message(5, "old")]).unwrap();
+    close(store);
+    // Yesterday's file, and one without a byte in it.
+    for image in [disk.live(), Vec::new()] {
+        let put = move |disk: &Disk| disk.put(image.clone());
+        let mut store = RedbStore::with_backend_that(disk.clone(), false, put).unwrap().store;
+        store.commit(&[counters(9), message(9, "new")]).unwrap();
+        let error = store.reopen().unwrap_err();
+        assert_eq!(error.refusal().code, RefusalCode::StoreDamaged, "{error}");
+        assert!(error.to_string().contains("message 9 was stored by this daemon"), "{error}");
+        assert!(matches!(store.commit(&[counters(10)]), Err(StoreError::FailedBefore)));
+    }
+}
+
 #[test]
 fn a_damaged_store_is_kept_aside_and_what_can_be_read_is_in_a_new_one() {
     let home = Home::new();
@@ -244,6 +295,59 @@ fn a_damaged_store_is_kept_aside_and_what_can_be_read_is_in_a_new_one() {
     assert_eq!(mail, [9]);
     assert!(State::recover(&found.mutations).is_ok());
     assert_eq!(saved.rows, found.mutations.len());
+}
+
+/// What is read after `begun` readings that did not come to an end: rows, and files kept.
+fn salvaged_after(begun: u32) -> (usize, usize) {
+    let home = Home::new();
+    home.store(&every_row());
+    home.tamper(|write| {
+        let mut table = write.open_table(MAIL).unwrap();
+        table.insert(message_key(MessageId(11)), b"no row".as_slice()).unwrap();
+    });
+    let readings = home.0.path().join("ipcd.redb.readings");
+    for number in 1..=begun {
+        // Killed as it read: the evidence is there, and the count.
+        let kept = home.0.path().join("ipcd.redb.damaged-2026-11-21T212708.007Z");
+        let _ = fs::hard_link(home.path(), kept);
+        fs::write(&readings, number.to_string()).unwrap();
+    }
+    let saved = salvage::replace(&home.options(), Timestamp(1_795_296_428_008)).unwrap();
+    assert!(!readings.exists(), "a later salvage begins anew");
+    let all = fs::read_dir(home.0.path()).unwrap().map(|entry| entry.unwrap().file_name());
+    let kept = all.filter(|name| name.to_string_lossy().contains(".damaged-")).count();
+    close(home.open().store);
+    (saved.rows, kept)
+}
+
+#[test]
+fn a_salvage_that_was_killed_is_begun_again_and_given_up_only_after_some() {
+    let (rows, kept) = salvaged_after(0);
+    assert!(rows > 5 && kept == 1, "{rows} rows, {kept} kept");
+    assert_eq!([1, 2].map(salvaged_after), [(rows, 1); 2]);
+    assert_eq!(salvaged_after(3), (0, 1), "the file has ended three readers");
+}
+
+/// A disk that is full lets no new store take the damaged one's place; once there is room, what can be
+/// saved is.
+#[test]
+fn a_salvage_that_found_no_room_saves_all_of_it_later() {
+    let home = Home::new();
+    home.store(&every_row());
+    home.tamper(|write| {
+        let mut table = write.open_table(MAIL).unwrap();
+        table.insert(message_key(MessageId(11)), b"no row".as_slice()).unwrap();
+    });
+    // Nothing can be written where the new store is made.
+    let new = home.0.path().join("ipcd.redb.new");
+    fs::create_dir(&new).unwrap();
+    for at in 0..5 {
+        assert!(salvage::replace(&home.options(), Timestamp(at)).is_err());
+    }
+    fs::remove_dir(&new).unwrap();
+    let saved = salvage::replace(&home.options(), Timestamp(9)).unwrap();
+    assert!(saved.rows > 5, "{} rows", saved.rows);
+    assert_eq!(home.open().mutations.len(), saved.rows);
 }
 
 #[test]

@@ -45,6 +45,8 @@ struct Platter {
     /// Calls that still succeed.
     left: u64,
     error: Option<io::ErrorKind>,
+    /// A sync that fails takes what it could not write for written, as Linux does.
+    forgetful: Option<Rng>,
 }
 
 /// Clones are the same disk.
@@ -61,6 +63,28 @@ impl Disk {
     pub(crate) fn fail_after(&self, left: u64, error: io::ErrorKind) {
         let mut platter = self.platter();
         (platter.left, platter.error) = (left, Some(error));
+    }
+
+    /// From now on what a failed sync did not write is never written, and shows until
+    /// [`Disk::forget_cached`].
+    pub(crate) fn lose_what_is_not_synced(&self, rng: Rng) {
+        self.platter().forgetful = Some(rng);
+    }
+
+    /// From now on this is on the disk.
+    pub(crate) fn put(&self, image: Vec<u8>) {
+        let mut platter = self.platter();
+        platter.pending.clear();
+        (platter.live, platter.durable) = (image.clone(), image);
+    }
+
+    /// From now on reads see what is on the disk.
+    pub(crate) fn forget_cached(&self) {
+        let mut platter = self.platter();
+        for op in std::mem::take(&mut platter.pending) {
+            op.apply(&mut platter.durable);
+        }
+        platter.live = platter.durable.clone();
     }
 
     /// Calls succeed again. What was written and not synced is still only written: a process that is
@@ -84,9 +108,43 @@ impl Disk {
     /// What is there after a power cut now: all that was synced, and of the rest each write as a
     /// whole, in parts or not at all.
     pub(crate) fn image(&self, rng: &mut Rng) -> Vec<u8> {
-        let platter = self.platter();
-        let mut image = platter.durable.clone();
-        for op in &platter.pending {
+        self.platter().image(rng)
+    }
+
+    fn platter(&self) -> MutexGuard<'_, Platter> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes the power away when nothing is left; what is under way may have reached the disk.
+    fn step(&self, op: Option<Op>) -> io::Result<()> {
+        let mut platter = self.platter();
+        if let Err(error) = platter.call() {
+            if op.is_none() {
+                platter.sync_failed();
+            }
+            return Err(error);
+        }
+        match op {
+            Some(op) => {
+                op.apply(&mut platter.live);
+                platter.pending.push(op);
+                platter.alive()
+            }
+            None => {
+                platter.alive()?;
+                for op in std::mem::take(&mut platter.pending) {
+                    op.apply(&mut platter.durable);
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+impl Platter {
+    fn image(&self, rng: &mut Rng) -> Vec<u8> {
+        let mut image = self.durable.clone();
+        for op in &self.pending {
             match (rng.below(10), op) {
                 (0..=3, _) => {}
                 (4..=6, op) => op.apply(&mut image),
@@ -108,32 +166,14 @@ impl Disk {
         image
     }
 
-    fn platter(&self) -> MutexGuard<'_, Platter> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Takes the power away when nothing is left; what is under way may have reached the disk.
-    fn step(&self, op: Option<Op>) -> io::Result<()> {
-        let mut platter = self.platter();
-        platter.call()?;
-        match op {
-            Some(op) => {
-                op.apply(&mut platter.live);
-                platter.pending.push(op);
-                platter.alive()
-            }
-            None => {
-                platter.alive()?;
-                for op in std::mem::take(&mut platter.pending) {
-                    op.apply(&mut platter.durable);
-                }
-                Ok(())
-            }
+    fn sync_failed(&mut self) {
+        if let Some(mut rng) = self.forgetful.take() {
+            self.durable = self.image(&mut rng);
+            self.pending.clear();
+            self.forgetful = Some(rng);
         }
     }
-}
 
-impl Platter {
     /// One call, if it may still be made.
     fn call(&mut self) -> io::Result<()> {
         self.alive()?;
