@@ -41,7 +41,8 @@ struct Run {
     /// The client whose heading stands last.
     shown: Option<Program>,
     changed: u64,
-    troubles: u64,
+    /// The client of each file that was left alone.
+    troubles: Vec<Program>,
 }
 
 pub fn install(global: &Global, args: InstallArgs) -> Result<ExitCode, Failure> {
@@ -100,7 +101,7 @@ impl Run {
     fn new(global: &Global, surroundings: &Surroundings, dry: bool) -> Run {
         let format = if global.json { Format::Json } else { Format::People };
         let (out, home) = (Output::stdout(format), surroundings.home.clone());
-        Run { out, home, dry, shown: None, changed: 0, troubles: 0 }
+        Run { out, home, dry, shown: None, changed: 0, troubles: Vec::new() }
     }
 
     /// Shows a plan, and does it.
@@ -181,8 +182,8 @@ impl Run {
     }
 
     fn trouble(&mut self, trouble: &Trouble) -> Result<(), Failure> {
-        self.troubles += 1;
         let Trouble { program, file, refusal } = trouble;
+        self.troubles.push(*program);
         if self.out.is_json() {
             let (client, diff, error) = (program.word(), String::new(), Some(refusal));
             let change = "refused";
@@ -207,18 +208,27 @@ impl Run {
     ) -> Result<ExitCode, Failure> {
         if !self.out.is_json() {
             let files = count(self.changed, "file");
-            let names: Vec<&str> = programs.iter().map(|program| program.title()).collect();
-            let names = names.join(", ");
+            let (half, whole): (Vec<Program>, Vec<Program>) =
+                programs.iter().partition(|program| self.troubles.contains(program));
+            let names = |programs: &[Program]| {
+                programs.iter().map(|program| program.title()).collect::<Vec<_>>().join(", ")
+            };
             let mut lines = match (self.changed, self.dry) {
-                (0, _) if self.troubles == 0 => vec![format!("Nothing to do: {names} know {program}.")],
+                (0, _) if half.is_empty() => {
+                    vec![format!("Nothing to do: {} know {program}.", names(&whole))]
+                }
                 (_, true) => vec![format!("{files} would change. Nothing was written.")],
+                _ if whole.is_empty() => vec![format!("{files} changed.")],
                 _ => vec![
-                    format!("{files} changed. New sessions of {names} find {program}."),
+                    format!("{files} changed. New sessions of {} find {program}.", names(&whole)),
                     "`ipcd doctor` tries it; `ipcd uninstall` undoes it.".to_owned(),
                 ],
             };
+            if !half.is_empty() {
+                lines.push(format!("Not set up, or not all of it, as said above: {}.", names(&half)));
+            }
             if !self.dry && self.changed > 0 {
-                let notes = programs.iter().map(|program| program.note()).filter(|note| !note.is_empty());
+                let notes = whole.iter().map(|program| program.note()).filter(|note| !note.is_empty());
                 lines.extend(notes.map(|note| format!("{note}.")));
                 lines.extend(super::service::offer());
                 if project {
@@ -234,7 +244,7 @@ impl Run {
         if !self.out.is_json() {
             let files = count(self.changed, "file");
             let line = match (self.changed, self.dry) {
-                (0, _) if self.troubles == 0 => "Nothing to do: no client knows ipcd.".to_owned(),
+                (0, _) if self.troubles.is_empty() => "Nothing to do: no client knows ipcd.".to_owned(),
                 (_, true) => format!("{files} would change. Nothing was written."),
                 _ => format!(
                     "{files} changed. Mail and names stay where they are; `ipcd stop` ends the daemon."
@@ -246,6 +256,6 @@ impl Run {
     }
 
     fn code(&self) -> ExitCode {
-        if self.troubles == 0 { ExitCode::Done } else { ExitCode::Refused }
+        if self.troubles.is_empty() { ExitCode::Done } else { ExitCode::Refused }
     }
 }

@@ -102,7 +102,7 @@ impl Document {
         let text = if text.trim().is_empty() { "{}\n" } else { text };
         let root = CstRootNode::parse(text, &options).map_err(|error| {
             Refusal::new(RefusalCode::Unreadable, format!("it is no JSON: {error}"))
-                .hint("mend the file, or add the entry by hand")
+                .hint("mend the file, or edit it by hand")
         })?;
         let top = root.object_value().ok_or_else(|| not("the file", "an object"))?;
         Ok(Document { root, top, bom })
@@ -129,8 +129,7 @@ impl Document {
 }
 
 fn not(what: &str, wanted: &str) -> Refusal {
-    Refusal::invalid_argument(format!("{what} is not {wanted}"))
-        .hint("mend the file, or add the entry by hand")
+    Refusal::invalid_argument(format!("{what} is not {wanted}")).hint("mend the file, or edit it by hand")
 }
 
 fn prune(object: &CstObject, name: &str, empty: bool) {

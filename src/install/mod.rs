@@ -19,7 +19,7 @@ use std::path::PathBuf;
 use similar::TextDiff;
 
 use crate::agents::Program;
-use crate::agents::setup::{Command, Edit, Part, Places, Syntax};
+use crate::agents::setup::{Command, Edit, Part, Places, SERVER, Syntax};
 use crate::protocol::refusal::Refusal;
 use receipt::{Fingerprint, Row};
 
@@ -128,6 +128,10 @@ fn removal(program: Program, file: PathBuf, edits: &[Edit], receipt: &Receipt) -
     let row = receipt.row(&file);
     let planned = (|| {
         let Some(text) = place::read(&file)? else { return Ok((None, None, false)) };
+        if row.is_none() && !text.contains(SERVER) {
+            // Whatever is wrong with it, nothing of ours is in it.
+            return Ok((Some(text.clone()), Some(text), false));
+        }
         let created = row.is_some_and(|row| row.backup.is_none());
         let backup = row.and_then(|row| row.backup.as_deref()).map(place::read).transpose()?.flatten();
         if let Some(row) = row

@@ -153,8 +153,9 @@ fn permissions(target: &Path) -> Result<fs::Permissions, Refusal> {
     mine(target)?;
     let permissions = fs::metadata(target).map_err(|e| unwritable(&e))?.permissions();
     if permissions.readonly() {
-        return Err(Refusal::new(RefusalCode::Denied, "it is read-only")
-            .hint("make it writable, or add the entry by hand"));
+        return Err(
+            Refusal::new(RefusalCode::Denied, "it is read-only").hint("make it writable, or edit it by hand")
+        );
     }
     Ok(permissions)
 }
@@ -188,4 +189,5 @@ fn unreadable(error: &io::Error) -> Refusal {
 
 fn unwritable(error: &io::Error) -> Refusal {
     Refusal::new(RefusalCode::Denied, format!("it cannot be written: {error}"))
+        .hint("make it and its folder writable, or edit it by hand")
 }

@@ -23,8 +23,7 @@ fn add_server(text: &str, table: &str, wanted: &Value) -> Result<String, Refusal
     let Some(servers) = document.get_mut(table) else { return appended(text, table, wanted) };
     let whole = servers.is_table();
     let servers = servers.as_table_like_mut().ok_or_else(|| {
-        Refusal::invalid_argument(format!("`{table}` is no table"))
-            .hint("mend the file, or add the entry by hand")
+        Refusal::invalid_argument(format!("`{table}` is no table")).hint("mend the file, or edit it by hand")
     })?;
     match servers.get_mut(SERVER) {
         None if whole => return appended(text, table, wanted),
@@ -133,7 +132,7 @@ fn parse(text: &str) -> Result<DocumentMut, Refusal> {
         let line =
             error.span().map_or(0, |span| text[..span.start.min(text.len())].matches('\n').count()) + 1;
         Refusal::new(RefusalCode::Unreadable, format!("it is no TOML: {} in line {line}", error.message()))
-            .hint("mend the file, or add the entry by hand")
+            .hint("mend the file, or edit it by hand")
     })
 }
 

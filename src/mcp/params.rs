@@ -36,6 +36,10 @@ impl Args {
             };
             return Err(Refusal::invalid_argument(format!("no argument `{}`", quoted(unknown))).hint(hint));
         }
+        if given.contains_key("forward") {
+            // What is passed on says enough by itself.
+            given.entry("content").or_insert_with(|| "".into());
+        }
         if let Some(missing) = tool.fields.iter().find(|f| f.required && !given.contains_key(f.name)) {
             return Err(Refusal::invalid_argument(format!("`{}` is missing", missing.name)).hint(format!(
                 "the arguments of `{}` are {}",

@@ -1,16 +1,21 @@
 #!/usr/bin/env bash
-# Puts the clients into the folder $1, outside of the project. Versions are fixed: results are of these.
+# packages.sh FOLDER clients|tools: puts the clients, or the MCP Inspector and the SDKs alone, into a folder outside of
+# the project. Versions are fixed: results are of these.
 set -euo pipefail
-folder=$1
+folder=$1 what=$2
 packages=(
-    node@24
-    @anthropic-ai/claude-code@2.1.330 @openai/codex@0.169.0 @google/gemini-cli@0.61.0 opencode-ai@1.18.33
-    @github/copilot@1.0.102 @modelcontextprotocol/inspector@2.12.0 @modelcontextprotocol/sdk@1.32.2
-    @modelcontextprotocol/client@2.4.0
-    # opencode fetches this one itself before it loads a plugin; where it runs here, it cannot.
-    @opencode-ai/plugin@1.18.33
+    node@24 @modelcontextprotocol/inspector@2.12.0 @modelcontextprotocol/sdk@1.32.2 @modelcontextprotocol/client@2.4.0
 )
-programs=(node claude codex gemini copilot opencode mcp-inspector)
+programs=(node mcp-inspector)
+if [ "$what" = clients ]; then
+    packages+=(
+        @anthropic-ai/claude-code@2.1.330 @openai/codex@0.169.0 @google/gemini-cli@0.61.0 opencode-ai@1.18.33
+        @github/copilot@1.0.102
+        # opencode fetches this one itself before it loads a plugin; where it runs here, it cannot.
+        @opencode-ai/plugin@1.18.33
+    )
+    programs+=(claude codex gemini copilot opencode)
+fi
 python=mcp==2.3.0
 
 # What is there may have been moved, or ended in the middle: a list alone proves nothing.
@@ -27,9 +32,9 @@ rm -f installed
 # npm leaves a link alone that leads nowhere.
 [ -d node_modules/.bin ] && find node_modules/.bin -xtype l -delete
 [ -f package.json ] || echo '{"private":true}' > package.json
-npm install --no-audit --no-fund --allow-scripts "${packages[@]}" 2>/dev/null || npm install --no-audit --no-fund "${packages[@]}"
-npm rebuild node >/dev/null
+# Warnings are about Node 20 and scripts; what counts is what is there in the end.
+npm install --no-audit --no-fund --loglevel error --fetch-retry-maxtimeout 10000 "${packages[@]}"
 python/bin/python -c '' 2>/dev/null || { rm -rf python && python3 -m venv python; }
 python/bin/pip install --quiet "$python"
 echo "${packages[*]} $python" > installed
-whole || { rm -f installed; echo "not every client could be installed into $folder: remove it, and try again"; exit 1; }
+whole || { rm -f installed; echo "not everything could be installed into $folder: remove it, and try again"; exit 1; }

@@ -252,15 +252,15 @@ def try_plugins(report, models):
         home.close()
 
 
-# How each client starts in a terminal, and what its first prompt makes it do: Codex says which conversation it is
-# with its first call. The second Claude Code takes no messages from programs, so that its hook has to wake it.
+# How each client starts in a terminal, and by what means it is woken then. The second Claude Code takes no messages
+# from programs, so that its hook has to wake it.
 CLAUDE = ["claude", "--allowedTools", "mcp__ipcd__*"]
 IDLE = [
-    ("claude", "claude-idle", CLAUDE, {}),
-    ("claude", "claude-hook", CLAUDE, {"crossSessionInbound": "refuse"}),
-    ("codex", "codex-idle", ["codex", "--dangerously-bypass-approvals-and-sandbox", "--dangerously-bypass-hook-trust"], {}),
-    ("copilot", "copilot-idle", ["copilot", "--experimental", "--allow-all-tools"], {}),
-    ("opencode", "opencode-idle", ["opencode"], {}),
+    ("claude", "inbox-socket", CLAUDE, {}),
+    ("claude", "rewake-hook", CLAUDE, {"crossSessionInbound": "refuse"}),
+    ("codex", "codex-queue", ["codex", "--dangerously-bypass-approvals-and-sandbox", "--dangerously-bypass-hook-trust"], {}),
+    ("copilot", "copilot-extension", ["copilot", "--experimental", "--allow-all-tools"], {}),
+    ("opencode", "opencode-prompt", ["opencode"], {}),
 ]
 
 
@@ -289,11 +289,11 @@ def known_user(home, folder, settings):
 
 def try_idle(report, models, wanted):
     """Clients that sit idle in a terminal: does a message start a turn?"""
-    for word, name, argv, settings in IDLE:
+    for word, means, argv, settings in IDLE:
         if wanted and word not in wanted:
             continue
         home = Home(models)
-        folder = home.path / name
+        folder = home.path / f"{word}-idle"
         folder.mkdir()
         home.ipcd("install")
         known_user(home, folder, settings)
@@ -302,19 +302,22 @@ def try_idle(report, models, wanted):
                 # The hook that waits must not keep a session from ending.
                 said = home.run("claude", "-p", "hello")
                 ends = "mock answer" in said and "ended after" not in said
-                report.say(name, "without a terminal it ends as soon as it has answered", ends, said)
-            wake(report, models, home, (word, name), Terminal(argv, home.env, str(folder)))
+                report.say(word, "without a terminal it ends as soon as it has answered", ends, said)
+            wake(report, models, home, (word, means), Terminal(argv, home.env, str(folder)))
         finally:
             home.close()
 
 
-def wake(report, models, home, names, terminal):
-    word, name = names
+def wake(report, models, home, how, terminal):
+    word, means = how
+    name = f"{word}-idle"
     form = next(form for client, _, form, _ in CLIENTS if client == word)
+    # Codex says which conversation it is with its first call.
     first = f"hello there CALL:{form.format('list_instances')} {{}}"
     waits = "message waits for you; call check"
     try:
-        there = until(lambda: f"  {name}" in home.ipcd("list"), 90)
+        instances = lambda: json.loads(home.ipcd("list", "--json"))["instances"]
+        there = until(lambda: any(i["name"] == name for i in instances()), 90)
         # The first turn: after it the client is idle, with everything started.
         time.sleep(SETTLE_S)
         since = len(models.requests)
@@ -322,20 +325,20 @@ def wake(report, models, home, names, terminal):
         time.sleep(1)
         terminal.type(b"\r")
         began = until(lambda: models.shown("hello there", since), 60)
+        there &= until(lambda: any(i["name"] == name and i["wakes"] == means for i in instances()), 60)
         time.sleep(SETTLE_S)
         since = len(models.requests)
         said = home.ipcd("send", name, "kumquats")
         begun = time.monotonic()
         woken = until(lambda: models.shown(waits, since), WAKE_S)
         took = time.monotonic() - begun
-        how = said.strip().rpartition(": ")[2]
-        what = f"idle in a terminal, a message starts a turn ({how}; its model asked after {took:.1f} s)"
-        report.say(name, what, began and there and woken, said + home.ipcd("list") + terminal.text()[-1500:])
-        report.say(name, "what wakes it holds nothing of the message", woken and not models.shown("kumquats", since))
+        what = f"idle in a terminal, a message starts a turn ({means}; its model asked after {took:.1f} s)"
+        report.say(word, what, began and there and woken, said + home.ipcd("list") + terminal.text()[-1500:])
+        report.say(word, "what wakes it holds nothing of the message", woken and not models.shown("kumquats", since))
         time.sleep(SETTLE_S)
         # A conversation is shown again with each request; within one it counts.
         rings = max((json.dumps(body).count(waits) for _, body in models.requests[since:]), default=0)
-        report.say(name, "it is told once", rings == 1, f"{rings} times\n" + terminal.text()[-1500:])
+        report.say(word, "it is told once", rings == 1, f"{rings} times\n" + terminal.text()[-1500:])
     finally:
         terminal.close()
 

@@ -64,6 +64,7 @@ fn what_is_wrong_is_said_with_what_to_do() {
     edit(".codex/config.toml", "[\"mcp\"]", "[\"mcp\", \"--nonsense\"]");
     edit(".gemini/settings.json", "{", "");
     edit(".copilot/hooks/ipcd.json", ours, "/nowhere/ipcd");
+    edit(".copilot/mcp-config.json", ours, "/nowhere/other");
     world.file("config.toml", "nonsense = 1\n");
     fs::set_permissions(world.state(), fs::Permissions::from_mode(0o755)).expect("chmod");
     let (code, found) = doctor(&world, &[]);
@@ -82,6 +83,12 @@ fn what_is_wrong_is_said_with_what_to_do() {
         assert!(bad["do"].as_str().is_some_and(|cure| !cure.is_empty()), "{bad}");
     }
     assert_eq!(about(&found, "cursor")[0].0, "good", "{found:?}");
+    // An install would not touch what is not ours.
+    let other = found
+        .iter()
+        .find(|finding| finding["says"].as_str().is_some_and(|says| says.contains("/nowhere/other")));
+    let cure = other.expect("it was tried")["do"].as_str().expect("a cure");
+    assert!(cure.contains("another name"), "{cure}");
     let (code, found) = doctor(&world, &["--client", "zed"]);
     assert_eq!((code, about(&found, "zed")[0].0), (1, "note"), "folders and config are wrong still");
 }

@@ -148,7 +148,12 @@ fn links_are_followed_and_what_cannot_be_edited_keeps_no_other_from_it() {
         fs::read_to_string(world.home().join(".gemini/settings.json")).expect("it is there"),
         "{ broken"
     );
-    run(&world, &["uninstall"]);
+    let said = run(&world, &["install", "--client", "codex,gemini,cursor"]);
+    let last = said.out.lines().last().unwrap_or_default();
+    assert_eq!(last, "Not set up, or not all of it, as said above: Codex, Gemini CLI, Cursor.", "{said:?}");
+    assert!(!said.out.contains("New sessions of"), "none of them: {said:?}");
+    let said = run(&world, &["uninstall"]);
+    assert!(!said.out.contains("settings.json"), "nothing of ours is in what is broken: {said:?}");
     assert_eq!(fs::read_to_string(dotfiles.join("mcp.json")).expect("it is there"), "{}");
     assert!(world.home().join(".cursor/mcp.json").is_symlink());
 }

@@ -147,8 +147,13 @@ impl<'a> Clients<'a> {
         match &self.tried[argv] {
             Ok(says) => Finding::good(program.word(), format!("{file}: {says}")),
             Err(error) => {
-                let cure =
-                    format!("`ipcd install --client {}` gives it the path of this ipcd", program.word());
+                let install = format!("`ipcd install --client {}`", program.word());
+                let cure = match install::is_ours(argv) {
+                    true => format!("{install} gives it the path of this ipcd"),
+                    false => {
+                        format!("if that is another server, give its entry another name, then {install}")
+                    }
+                };
                 Finding::bad(program.word(), format!("{file}: `{command}` does not work: {error}"), cure)
             }
         }
