@@ -14,7 +14,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-foreign=(aarch64-apple-darwin x86_64-apple-darwin x86_64-pc-windows-gnu)
+foreign=(aarch64-apple-darwin x86_64-apple-darwin x86_64-pc-windows-gnu aarch64-unknown-linux-gnu)
 packages=(rustc-web cargo-web rust-web-src rust-web-clippy gcc-mingw-w64-x86-64-posix)
 zig=${ZIGENV:-target/zig}
 
