@@ -254,6 +254,8 @@ pub fn taking(report: &mut Report, folder: &Path, size: &Size) {
         let micros = (cpu_seconds(world.daemon.id()) - before) * 1e6 / (each * clients) as f64;
         report.number(&format!("daemon's CPU a message, {clients} clients"), micros, "µs", "");
     }
+    // The last of them is still leaving.
+    std::thread::sleep(Duration::from_secs(1));
     let before = switches(world.daemon.id());
     std::thread::sleep(Duration::from_secs(size.idle));
     let woken = (switches(world.daemon.id()) - before) as f64 * 60.0 / size.idle as f64;
