@@ -19,6 +19,7 @@ mod directory;
 mod doubt;
 mod expiry;
 mod keys;
+mod leaving;
 pub mod limits;
 mod mailbox;
 pub mod mutation;
@@ -29,6 +30,7 @@ mod reading;
 mod reply;
 mod rollback;
 mod sending;
+mod speaking;
 pub mod state;
 mod status;
 mod step;
@@ -44,17 +46,13 @@ use std::collections::BTreeSet;
 use bells::Bells;
 use limits::Limits;
 use mutation::{Counters, MailboxId, Mutation};
-use presence::{Presence, Session, Speaker};
+use presence::{Presence, Session};
 use quota::Quota;
 use rollback::Confirmed;
 use state::{Inconsistent, State};
 use waiters::Waiters;
 
-use crate::planted::{Bug, planted};
 use crate::protocol::event::{Event, MailWaiting};
-use crate::protocol::hello::Role;
-use crate::protocol::name::Name;
-use crate::protocol::peer::ProcessId;
 use crate::protocol::refusal::{Refusal, RefusalCode};
 use crate::protocol::request::Request;
 use crate::protocol::response::{Done, Response};
@@ -243,55 +241,6 @@ impl Broker {
         Response::Done(Done {})
     }
 
-    /// The daemon ends in order: what is leased may be seen again, and says so.
-    fn stop(&mut self) {
-        self.stopping = true;
-        for waiter in self.waiters.take_all() {
-            self.reply(waiter.session, waiter.call, Err(the_daemon_ends()));
-        }
-        for (mailbox, id) in self.presence.all_leases() {
-            self.return_lease(mailbox, id, true);
-        }
-        let before = self.state.counters;
-        let repeat_until = before.repeat_until.max(self.repeat_until);
-        let counters = Counters { clean: true, repeat_until, wall: self.wall(), ..before };
-        self.change(Mutation::PutCounters(counters));
-    }
-
-    /// Closes the connection by which a process that is gone still holds a mailbox's name.
-    fn hang_up(&mut self, mailbox: MailboxId, process: &ProcessId) {
-        let Some(session) = self.presence.holder(mailbox) else { return };
-        let of_process = |s: &Session| s.peer.process.as_ref() == Some(process);
-        if self.presence.sessions().get(&session).is_some_and(of_process) {
-            self.close(session, false);
-        }
-    }
-
-    fn close(&mut self, session: SessionId, polite: bool) {
-        if !planted(Bug::WaiterLeak) {
-            self.waiters.take_session(session);
-        }
-        self.end_hook(session, polite);
-        for (mailbox, id) in self.presence.leases_of(session) {
-            self.return_lease(mailbox, id, polite);
-        }
-        let held = self.presence.sessions().get(&session).and_then(|s| s.mailbox);
-        if let Some(mailbox) = held {
-            self.presence.let_go(mailbox);
-            self.end_bell(mailbox);
-            self.seen(mailbox);
-            let known = self.holder_of(mailbox).is_some_and(|h| h.process.is_some());
-            if polite || !known {
-                self.departed(mailbox);
-            }
-            if polite {
-                // Its agent let it go: the name waits for no other front end of that agent.
-                self.update_holder(mailbox, |h| h.host = None);
-            }
-        }
-        self.presence.close(session);
-    }
-
     /// The one place where a durable fact changes.
     fn change(&mut self, mutation: Mutation) {
         self.note_expiry(&mutation);
@@ -319,53 +268,6 @@ impl Broker {
             self.quota.count(refusal.code);
         }
         self.step.effects.push(Effect::Reply { session, call, outcome, copies });
-    }
-
-    /// In whose name `session` speaks now, if in anybody's.
-    pub fn speaks_as(&self, session: SessionId) -> Option<Name> {
-        Some(self.presence.name(&self.state, self.speaker(session).ok()?))
-    }
-
-    fn speaker(&self, session: SessionId) -> Result<Speaker, Refusal> {
-        self.presence.speaker(&self.state, session)
-    }
-
-    /// The mailbox of whoever speaks; the user gets one when it is first needed.
-    fn speaking_mailbox(&mut self, session: SessionId, claim: Option<&str>) -> Result<MailboxId, Refusal> {
-        let speaker = self.speaker(session)?;
-        let name = self.presence.name(&self.state, speaker);
-        if let Some(claim) = claim
-            && !self.is_name_of(&Name::parse(claim)?, &name, speaker)
-        {
-            return Err(Refusal::new(RefusalCode::NotOwner, format!("you are `{name}`, not `{claim}`"))
-                .hint("leave that parameter out, or give your own name"));
-        }
-        match speaker {
-            Speaker::Instance(mailbox) => Ok(mailbox),
-            Speaker::User => Ok(self.user_mailbox()),
-        }
-    }
-
-    /// Its name, or an old one of its that still forwards: habits outlive a rename.
-    fn is_name_of(&self, claim: &Name, name: &Name, speaker: Speaker) -> bool {
-        let forwards = || match speaker {
-            Speaker::Instance(mailbox) => {
-                self.resolve(&claim.key()).is_some_and(|row| row.mailbox == mailbox)
-            }
-            Speaker::User => false,
-        };
-        claim.key() == name.key() || forwards()
-    }
-
-    /// Refused below an agent: only a person may `what`.
-    fn person(&self, session: SessionId, what: &str) -> Result<(), Refusal> {
-        let cli = self.presence.sessions().get(&session).is_some_and(|s| s.hello.role == Role::Cli);
-        match self.speaker(session) {
-            Ok(Speaker::User) if cli => Ok(()),
-            _ => Err(Refusal::new(RefusalCode::NeedsHuman, format!("only a person may {what}")).hint(
-                "ask your user to run the command in a terminal of their own, one that registered no name",
-            )),
-        }
     }
 
     /// Pairs waiting mail with parked calls. The only place that does.
