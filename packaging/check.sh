@@ -102,15 +102,24 @@ PY
 else
     skipped "winget, release.yml: python3 has no yaml here"
 fi
-python3 - ../Cargo.toml <<'PY' || wrong Cargo.toml
-import glob, sys, tomllib
-meta = tomllib.load(open(sys.argv[1], "rb"))["package"]["metadata"]
+python3 - ../Cargo.toml "$archive" "$(uname -m)-unknown-linux-gnu" <<'PY' || wrong Cargo.toml
+import glob, os, sys, tarfile, tomllib
+package = tomllib.load(open(sys.argv[1], "rb"))["package"]
+meta = package["metadata"]
 sources = [a[0] for a in meta["deb"]["assets"]] + [a["source"] for a in meta["generate-rpm"]["assets"]]
 missing = [s for s in sources if not s.startswith("target/") and not glob.glob("../" + s)]
 assert not missing, missing
-assert "{ version }" in meta["binstall"]["pkg-url"]
+rpm = meta["generate-rpm"]
+assert os.path.exists("../" + rpm["post_install_script"]) and os.path.exists("../" + rpm["pre_uninstall_script"])
+def filled(template):
+    known = {"version": package["version"], "target": sys.argv[3], "bin": "ipcd", "binary-ext": "", "archive-suffix": ".tar.gz"}
+    for name, value in known.items():
+        template = template.replace("{ %s }" % name, value)
+    return template
+assert os.path.basename(filled(meta["binstall"]["pkg-url"])) == os.path.basename(sys.argv[2]), filled(meta["binstall"]["pkg-url"])
+assert filled(meta["binstall"]["bin-dir"]) in tarfile.open(sys.argv[2]).getnames(), filled(meta["binstall"]["bin-dir"])
 PY
-ok "Cargo.toml: what cargo-deb and cargo-generate-rpm name is there"
+ok "Cargo.toml: what cargo-deb and cargo-generate-rpm name is there, and the archive has the program where cargo-binstall looks"
 # home-manager says again what the unit says.
 said=$(sed -n '/^\[Service\]/,$p' systemd/ipcd.service | grep -E '^[A-Z][A-Za-z]*=' | cut -d= -f1 | sort)
 again=$(sed -n '/Service = {/,/};/p' nix/home-manager.nix | sed -n 's/^ *\([A-Z][A-Za-z]*\) = .*/\1/p' | grep -v Service | sort)
