@@ -68,24 +68,6 @@ pub(super) fn copy(from: &Path, to: &Path) -> io::Result<()> {
     to.sync_all()
 }
 
-/// Has the system forget what it keeps of the file in memory. After a sync that failed it shows what it
-/// could not write, as if that were on disk, and forgets it at a time of its own; what is read from here
-/// on is the disk's. (Linux; elsewhere the system decides.)
-pub(super) fn forget_cached(path: &Path) -> Result<(), StoreError> {
-    let file = open(path)?;
-    // Its outcome says nothing: what could not be written before may count as written now.
-    let _ = file.sync_data();
-    #[cfg(target_os = "linux")]
-    {
-        use nix::fcntl::{PosixFadviseAdvice, posix_fadvise};
-        let forgotten = posix_fadvise(&file, 0, 0, PosixFadviseAdvice::POSIX_FADV_DONTNEED);
-        forgotten.map_err(|error| {
-            StoreError::from_io(format!("cannot read {} anew", path.display()), error.into())
-        })?;
-    }
-    Ok(())
-}
-
 pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(".");
@@ -148,6 +130,22 @@ impl Place {
             return Err(StoreError::Gone(self.path.clone()));
         }
         Ok(())
+    }
+
+    /// Has the system forget what it keeps of the file in memory. After a sync that failed it shows what it
+    /// could not write, as if that were on disk, and forgets it at a time of its own; what is read from here
+    /// on is the disk's. (Linux; elsewhere the system decides.)
+    pub(super) fn forget_cached(&self) {
+        let Ok(file) = open(&self.path) else { return };
+        // Its outcome says nothing: what could not be written before may count as written now.
+        let _ = file.sync_data();
+        #[cfg(target_os = "linux")]
+        {
+            use nix::fcntl::{PosixFadviseAdvice, posix_fadvise};
+            if let Err(error) = posix_fadvise(&file, 0, 0, PosixFadviseAdvice::POSIX_FADV_DONTNEED) {
+                tracing::warn!(%error, "what was not written may be read once more");
+            }
+        }
     }
 
     pub(super) fn size_bytes(&self) -> u64 {

@@ -81,10 +81,7 @@ pub(super) struct Opened {
 
 pub(super) fn opener(options: &StoreOptions) -> Opener {
     let options = options.clone();
-    Box::new(move || {
-        file::forget_cached(&options.path)?;
-        read(&options, STEPS, OPEN_TRIES)
-    })
+    Box::new(move || read(&options, STEPS, OPEN_TRIES))
 }
 
 /// Opens an existing file and reads it.

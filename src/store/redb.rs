@@ -181,6 +181,8 @@ impl Store for RedbStore {
                 reserve.give_up();
             }
             self.give_up();
+            // At once: this daemon may be about to end, and the next one reads the file as it finds it.
+            self.place.iter().for_each(Place::forget_cached);
             return Err(error);
         }
         if let Some(counters) = last_counters(mutations) {

@@ -19,28 +19,39 @@ const RESERVE_BYTES: usize = 256 << 10;
 pub(super) struct Reserve {
     path: PathBuf,
     held: bool,
+    /// It cannot be held for another reason than a full disk.
+    hopeless: bool,
 }
 
 impl Reserve {
     /// Takes the room, if the disk has it.
     pub(super) fn hold(store: &Path) -> Reserve {
-        let mut reserve = Reserve { path: beside(store, "reserve"), held: false };
+        let mut reserve = Reserve { path: beside(store, "reserve"), held: false, hopeless: false };
         if let Err(error) = reserve.hold_again() {
             tracing::warn!(%error, "no room is held in reserve");
         }
         reserve
     }
 
-    /// Takes the room again, unless it is held.
+    /// Takes the room again, unless it is held. What stands in its place, if not a full disk, is no reason
+    /// to refuse mail.
     pub(super) fn hold_again(&mut self) -> Result<(), StoreError> {
-        if !self.held {
-            make(&self.path).map_err(|error| {
-                let _ = fs::remove_file(&self.path);
-                StoreError::from_io(format!("cannot write {}", self.path.display()), error)
-            })?;
-            self.held = true;
+        if self.held || self.hopeless {
+            return Ok(());
         }
-        Ok(())
+        let Err(error) = make(&self.path) else {
+            self.held = true;
+            return Ok(());
+        };
+        let _ = fs::remove_file(&self.path);
+        match StoreError::from_io(format!("cannot write {}", self.path.display()), error) {
+            full @ StoreError::Full(_) => Err(full),
+            error => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "no room is held in reserve");
+                self.hopeless = true;
+                Ok(())
+            }
+        }
     }
 
     /// Gives the room up. False: it was not held.

@@ -89,10 +89,16 @@ impl Readings {
             return Ok(false);
         }
         let options = files::options().write(true).create(true).truncate(true).clone();
-        files::open(&options, &self.0)
-            .and_then(|mut file| writeln!(file, "{}", before + 1))
-            .map_err(|e| StoreError::from_io(format!("cannot write {}", self.0.display()), e))?;
-        Ok(true)
+        let written = files::open(&options, &self.0).and_then(|mut file| writeln!(file, "{}", before + 1));
+        match written.map_err(|e| StoreError::from_io(format!("cannot write {}", self.0.display()), e)) {
+            Err(full @ StoreError::Full(_)) => Err(full),
+            Err(error) => {
+                // To save nothing for that would be worse than to read once too often.
+                tracing::warn!(error = &error as &dyn std::error::Error, "readings are not counted");
+                Ok(true)
+            }
+            Ok(()) => Ok(true),
+        }
     }
 
     fn end(&self) {

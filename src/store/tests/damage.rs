@@ -320,6 +320,22 @@ fn salvaged_after(begun: u32) -> (usize, usize) {
     (saved.rows, kept)
 }
 
+/// Names beside the store that something else has taken.
+#[test]
+fn what_stands_in_the_way_of_reserve_and_readings_costs_no_mail() {
+    let home = Home::new();
+    for name in ["ipcd.redb.reserve", "ipcd.redb.readings"] {
+        fs::create_dir(home.0.path().join(name)).unwrap();
+    }
+    home.store(&every_row());
+    home.store(&[message(12, "stored all the same")]);
+    home.tamper(|write| {
+        let mut table = write.open_table(MAIL).unwrap();
+        table.insert(message_key(MessageId(13)), b"no row".as_slice()).unwrap();
+    });
+    assert!(salvage::replace(&home.options(), Timestamp(1)).unwrap().rows > 5);
+}
+
 #[test]
 fn a_salvage_that_was_killed_is_begun_again_and_given_up_only_after_some() {
     let (rows, kept) = salvaged_after(0);
