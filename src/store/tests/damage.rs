@@ -216,7 +216,7 @@ fn a_failure_of_any_write_or_sync_is_survived_in_place() {
 #[test]
 fn what_a_failed_sync_did_not_write_is_not_found_in_place() {
     let mut seen = [0; 2];
-    for seed in 0..20 {
+    for seed in 0..8 {
         // Until the commit needs fewer calls than that.
         for call in 0.. {
             let disk = Disk::new(Vec::new());

@@ -118,12 +118,7 @@ impl Disk {
     /// Takes the power away when nothing is left; what is under way may have reached the disk.
     fn step(&self, op: Option<Op>) -> io::Result<()> {
         let mut platter = self.platter();
-        if let Err(error) = platter.call() {
-            if op.is_none() {
-                platter.sync_failed();
-            }
-            return Err(error);
-        }
+        platter.call()?;
         match op {
             Some(op) => {
                 op.apply(&mut platter.live);
@@ -131,7 +126,7 @@ impl Disk {
                 platter.alive()
             }
             None => {
-                platter.alive()?;
+                platter.alive().inspect_err(|_| platter.sync_failed())?;
                 for op in std::mem::take(&mut platter.pending) {
                     op.apply(&mut platter.durable);
                 }
