@@ -6,6 +6,7 @@
 
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::{Program, bell};
 use crate::protocol::request;
@@ -58,8 +59,8 @@ pub struct Input {
     turn_id: Option<IgnoredAny>,
     /// Of Cursor alone.
     conversation_id: Option<String>,
-    /// At a prompt, what it says.
-    prompt: Option<String>,
+    /// At a prompt, what it says. Text so far; a client that sends anything else is understood still.
+    prompt: Option<Value>,
 }
 
 impl Input {
@@ -71,7 +72,11 @@ impl Input {
     /// Whether this is about a prompt that ipcd made itself, by a bell or by keeping a turn going. Clients
     /// run their prompt hooks for those, too.
     pub fn is_bell(&self) -> bool {
-        self.prompt.as_deref().is_some_and(bell::is_one)
+        match &self.prompt {
+            Some(Value::String(text)) => bell::is_one(text),
+            Some(other) => bell::is_one(&other.to_string()),
+            None => false,
+        }
     }
 
     /// Whose hook this is, as far as its input tells: for clients that leave no mark in the environment.
@@ -170,6 +175,10 @@ mod tests {
         assert_eq!(input(r#"{"sessionId":"s","toolArgs":{}}"#).session(), Some("s"));
         let codex = input(r#"{"session_id":"s","turn_id":"1","prompt":"p"}"#);
         assert_eq!((codex.session(), codex.program()), (Some("s"), Some(Program::Codex)));
+        let parts =
+            input(r#"{"session_id":"s","prompt":[{"text":"ipcd: 2 messages wait for you; call check to"}]}"#);
+        assert_eq!((parts.session(), parts.is_bell()), (Some("s"), true));
+        assert!(!input(r#"{"prompt":"ipcd?"}"#).is_bell() && !input("{}").is_bell());
         let cursor = input(r#"{"conversation_id":"s","loop_count":2}"#);
         assert_eq!((cursor.session(), cursor.program()), (Some("s"), Some(Program::Cursor)));
     }

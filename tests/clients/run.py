@@ -161,7 +161,7 @@ def tools_shown(body):
 
 def try_client(home, report, word, prompt, form, listing):
     version = home.run(prompt[0], "--version").strip().splitlines()
-    print(f"-- {word}: {version[-1] if version else '?'}", flush=True)
+    print(f"-- {word}: {next((line for line in version if any(c.isdigit() for c in line)), None)}", flush=True)
     listed = home.run(*listing)
     connects = word in ("claude", "gemini", "opencode")
     good = "ipcd" in listed and (not connects or "onnected" in listed) and "ailed" not in listed
