@@ -1,9 +1,13 @@
 //! How long each recovery took, and what went on during the slowest.
 //!
-//! `IPCD_TEST_SLOWEST` says of how many of them the story is told.
+//! `IPCD_TEST_SLOWEST` says of how many of them the story is told. A recovery is mostly syncs: how long one
+//! takes of a file that is nobody else's is measured beside it, for on a busy disk that is what is seen.
 
 use std::collections::VecDeque;
+use std::io::{Seek, Write};
+use std::path::Path;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::gauge::{figure, from_env, quantile};
@@ -13,6 +17,12 @@ const EVENTS: usize = 64;
 
 /// Of a recovery's story, what happened so long before the kill.
 const BEFORE: Duration = Duration::from_millis(120);
+
+/// Between two syncs of a bare file.
+const SYNC_PACE: Duration = Duration::from_millis(50);
+
+/// A bare sync that takes so long is noted.
+const SLOW_SYNC: Duration = Duration::from_millis(50);
 
 pub struct Diary {
     pub start: Instant,
@@ -39,6 +49,24 @@ impl Diary {
         events.push_back((self.start.elapsed(), event.into()));
     }
 
+    /// Syncs a page of a file in `folder` again and again; how long that took each time.
+    pub fn sync_until(&self, stop: &AtomicBool, folder: &Path) -> Vec<Duration> {
+        let mut file = std::fs::File::create(folder.join("bare")).expect("a file");
+        let mut times = Vec::new();
+        while !stop.load(Ordering::SeqCst) {
+            let begun = Instant::now();
+            file.rewind().and_then(|()| file.write_all(&[7; 4096])).expect("it is written");
+            file.sync_data().expect("it is synced");
+            let took = begun.elapsed();
+            if took >= SLOW_SYNC {
+                self.note(format!("a bare sync has taken {} ms", took.as_millis()));
+            }
+            times.push(took);
+            std::thread::sleep(SYNC_PACE);
+        }
+        times
+    }
+
     /// A recovery that ends now.
     pub fn recovery(&self, began: Duration) -> Recovery {
         let took = self.start.elapsed().saturating_sub(began);
@@ -48,9 +76,13 @@ impl Diary {
     }
 }
 
+/// Of recoveries: [`quantiles`].
+pub fn recovered_in(recoveries: &[Recovery]) -> String {
+    quantiles(recoveries.iter().map(|recovery| recovery.took).collect())
+}
+
 /// `p50 p90 p99 max` in milliseconds.
-pub fn quantiles(recoveries: &[Recovery]) -> String {
-    let mut times: Vec<Duration> = recoveries.iter().map(|recovery| recovery.took).collect();
+pub fn quantiles(mut times: Vec<Duration>) -> String {
     let ms = [50, 90, 99, 100].map(|percent| quantile(&mut times, percent).as_millis().to_string());
     ms.join(" ")
 }

@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 
 use crate::gauge::{descriptors, figure, from_env, memory_mib};
 use crate::world::{World, until};
-use diary::{Diary, Recovery, quantiles, tell_slowest};
+use diary::{Diary, Recovery, quantiles, recovered_in, tell_slowest};
 use front_end::{FrontEnd, Victim};
 use seen::Seen;
 
@@ -208,7 +208,7 @@ fn progress(world: &World, run: &Run, killed: u64, recoveries: &[Recovery]) {
     figure(&format!(
         "kills={killed} seconds={seconds:.0} per_second={:.1} recovery p50 p90 p99 max: {} ms stored={} store_kib={} own_fds={} own_rss_mib={:.0}",
         killed as f64 / seconds,
-        quantiles(recoveries),
+        recovered_in(recoveries),
         run.stored.lock().expect("sound").len(),
         store >> 10,
         descriptors(own),
@@ -232,6 +232,10 @@ fn kills_lose_nothing_that_was_acknowledged() {
         let (world, run) = (world.clone(), run.clone());
         std::thread::spawn(move || read_until_stopped(&world, &run))
     };
+    let syncs = {
+        let (world, run) = (world.clone(), run.clone());
+        std::thread::spawn(move || run.diary.sync_until(&run.sent_all, world.home()))
+    };
     until("mail flows", || run.answered_from.load(Ordering::SeqCst) > 0);
     let mut recoveries = kill_about(&world, &run, kills, seed);
     let seconds = run.diary.start.elapsed().as_secs_f64();
@@ -240,12 +244,13 @@ fn kills_lose_nothing_that_was_acknowledged() {
     threads.into_iter().for_each(|thread| thread.join().expect("a sender keeps its promises"));
     run.stop.store(true, Ordering::SeqCst);
     reader.join().expect("the reader keeps its promises");
+    let syncs = syncs.join().expect("the disk takes a page");
 
     let (stored, seen) = (run.stored.lock().expect("sound"), run.seen.lock().expect("sound"));
     let lost: Vec<_> = stored.iter().filter(|(text, id)| seen.ids.get(*text) != Some(*id)).collect();
     tell_slowest(&mut recoveries);
     figure(&format!(
-        "lost={} repeats_unflagged={} reordered={} kills={kills} daemons_killed={} per_second={:.1} stored={} repeats_flagged={} refused={:?} recovery p50 p90 p99 max: {} ms",
+        "lost={} repeats_unflagged={} reordered={} kills={kills} daemons_killed={} per_second={:.1} stored={} repeats_flagged={} refused={:?} recovery p50 p90 p99 max: {} ms, a bare sync: {} ms",
         lost.len(),
         seen.repeats_unflagged,
         seen.reordered,
@@ -254,7 +259,8 @@ fn kills_lose_nothing_that_was_acknowledged() {
         stored.len(),
         seen.repeats - seen.repeats_unflagged,
         run.refused.lock().expect("sound"),
-        quantiles(&recoveries),
+        recovered_in(&recoveries),
+        quantiles(syncs),
     ));
     assert!(lost.is_empty(), "{lost:?}");
     assert!(seen.is_faultless(), "{} {} {}", seen.repeats_unflagged, seen.second_ids, seen.reordered);
