@@ -88,7 +88,7 @@ impl RedbStore {
             done => done,
         };
         let mut recovered = read()?.recovered(opener(options));
-        if recovered.is_sparse()
+        if recovered.is_to_be_compacted()
             && let Err(error) = recovered.compact()
         {
             // A full disk, most likely: it is no reason not to start.
@@ -240,9 +240,11 @@ impl Recovered<RedbStore> {
         self.store.write_head(stored.max(head));
     }
 
-    fn is_sparse(&self) -> bool {
+    /// After an unclean end the start is to be a quick one: somebody waits for it.
+    fn is_to_be_compacted(&self) -> bool {
         let size = self.store.size_bytes();
-        size > COMPACT_BYTES && size > COMPACT_RATIO * self.row_bytes
+        let clean = last_counters(&self.mutations).is_some_and(|counters| counters.clean);
+        clean && size > COMPACT_BYTES && size > COMPACT_RATIO * self.row_bytes
     }
 
     fn compact(&mut self) -> Result<(), StoreError> {

@@ -8,8 +8,12 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::StoreError;
-use crate::broker::mutation::{Counters, DeliveryRow, KeyRow, MailboxRow, MessageRow, NameRow, ReceiptRow};
-use crate::protocol::message::Body;
+use crate::broker::mutation::{
+    Counters, DeliveryRow, KeyOutcome, KeyRow, MailboxId, MailboxRow, MessageRow, NameRow, ReceiptRow,
+};
+use crate::protocol::message::{Body, MessageId};
+use crate::protocol::name::Name;
+use crate::protocol::time::Timestamp;
 
 /// Form of a row: a payload behind a checksum.
 const FORMAT: u8 = 1;
@@ -98,7 +102,7 @@ macro_rules! json_rows {
 }
 
 // The first is the schema.
-json_rows!(u64 Counters MailboxRow NameRow DeliveryRow KeyRow ReceiptRow);
+json_rows!(u64 Counters MailboxRow NameRow DeliveryRow ReceiptRow);
 
 /// `[length of the JSON, LE][JSON of all but the content][content]`: a text of a megabyte is copied, and
 /// neither escaped nor searched for escapes.
@@ -123,6 +127,64 @@ impl Row for MessageRow {
         let content = str::from_utf8(content).map_err(|error| error.to_string())?;
         Ok(MessageRow { content: Body(content.into()), ..from_json(json)? })
     }
+}
+
+/// The first byte of a key's row in its short form. JSON begins with another.
+const SHORT_KEY: u8 = 1;
+
+/// A sender has thousands of keys, and each start reads them all. Nearly every one stands for one message to
+/// one name, and is `[1][at][digest][message][mailbox][name]`, numbers in 8 bytes, LE. Others are JSON, as all
+/// were in schema 1.
+impl Row for KeyRow {
+    fn write(&self, payload: &mut Vec<u8>) -> serde_json::Result<()> {
+        let [KeyOutcome::Sent { id, mailbox, to, forwarded_from: None }] = self.outcomes.as_slice() else {
+            return serde_json::to_writer(payload, self);
+        };
+        payload.push(SHORT_KEY);
+        for number in [self.at.0, self.digest, id.0, mailbox.0] {
+            payload.extend_from_slice(&number.to_le_bytes());
+        }
+        payload.extend_from_slice(to.as_str().as_bytes());
+        Ok(())
+    }
+
+    fn read(payload: &[u8]) -> Result<KeyRow, String> {
+        let Some((SHORT_KEY, rest)) = payload.split_first().map(|(first, rest)| (*first, rest)) else {
+            return from_json(payload);
+        };
+        let (numbers, to) = rest.split_at_checked(4 * 8).ok_or("the row ends within its numbers")?;
+        let ([at, digest, id, mailbox], []) = numbers.as_chunks::<8>() else {
+            return Err("four numbers of 8 bytes are no four".to_owned());
+        };
+        let [at, digest, id, mailbox] = [at, digest, id, mailbox].map(|bytes| u64::from_le_bytes(*bytes));
+        let to = str::from_utf8(to).map_err(|error| error.to_string())?;
+        let to = Name::parse(to).map_err(|refusal| refusal.message)?;
+        let (id, mailbox) = (MessageId(id), MailboxId(mailbox));
+        let outcomes = vec![KeyOutcome::Sent { id, mailbox, to, forwarded_from: None }];
+        Ok(KeyRow { at: Timestamp(at), digest, outcomes })
+    }
+}
+
+/// In the place of a message that is too large for it: the message is in a table of its own.
+pub(super) struct Elsewhere;
+
+/// No JSON is so long.
+const ELSEWHERE: [u8; LENGTH_BYTES] = [0xff; LENGTH_BYTES];
+
+impl Row for Elsewhere {
+    fn write(&self, payload: &mut Vec<u8>) -> serde_json::Result<()> {
+        payload.extend_from_slice(&ELSEWHERE);
+        Ok(())
+    }
+
+    fn read(payload: &[u8]) -> Result<Elsewhere, String> {
+        if payload == ELSEWHERE { Ok(Elsewhere) } else { Err("it is not elsewhere".to_owned()) }
+    }
+}
+
+/// Whether a row is [`Elsewhere`], checked or not.
+pub(super) fn is_elsewhere(row: &[u8]) -> bool {
+    row.get(HEADER_BYTES..).is_some_and(|payload| payload == ELSEWHERE)
 }
 
 #[cfg(any(test, feature = "fuzzing"))]
@@ -187,10 +249,37 @@ mod tests {
         assert!(writer.0.capacity() <= KEPT_BYTES);
     }
 
+    #[test]
+    fn a_key_is_short_where_it_can_be_and_is_read_back_in_both_forms() {
+        let sent = |forwarded_from| KeyOutcome::Sent {
+            id: MessageId(u64::MAX),
+            mailbox: MailboxId(3),
+            to: Name::parse("Bob").unwrap(),
+            forwarded_from,
+        };
+        let key = |outcomes| KeyRow { at: Timestamp(8), digest: u64::MAX, outcomes };
+        for (row, short) in [
+            (key(vec![sent(None)]), true),
+            (key(vec![sent(Some(Name::user()))]), false),
+            (key(vec![sent(None), sent(None)]), false),
+        ] {
+            let bytes = RowWriter::default().write(PLACE, &row).unwrap().to_vec();
+            assert_eq!(decode::<KeyRow>(PLACE, &bytes), Ok(row.clone()));
+            assert_eq!(bytes[HEADER_BYTES] == SHORT_KEY, short);
+            let json = with_checksum(PLACE, &serde_json::to_vec(&row).unwrap());
+            assert_eq!(decode::<KeyRow>(PLACE, &json), Ok(row), "as schema 1 has it");
+        }
+        for length in 0..1 + 4 * 8 {
+            let cut = vec![SHORT_KEY; length];
+            assert!(decode::<KeyRow>(PLACE, &with_checksum(PLACE, &cut)).is_err(), "{length} bytes");
+        }
+    }
+
     proptest! {
         #[test]
         fn any_bytes_are_decoded_without_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
             prop_assert!(decode::<MessageRow>(PLACE, &bytes).is_err());
+            let _ = decode::<KeyRow>(PLACE, &with_checksum(PLACE, &[&[SHORT_KEY], &*bytes].concat()));
             prop_assert!(decode::<MessageRow>(PLACE, &with_checksum(PLACE, &bytes)).is_err());
         }
     }

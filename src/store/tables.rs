@@ -4,7 +4,9 @@
 //! damaged `&str`. How a row is written is in [`super::rows`].
 //!
 //! What one send or one settling changes stands together, in one leaf of one table: all of it is in
-//! [`MAIL`], by message number first. A commit costs by the pages that it touches.
+//! [`MAIL`], by message number first. A commit costs by the pages that it touches. For the same reason a
+//! message of more than [`INLINE_BYTES_MAX`] is in [`LARGE`]: redb joins a leaf that became small with its
+//! neighbour, and would write a neighbour of a megabyte anew with each message that is settled beside it.
 //!
 //! # Changing what is stored
 //!
@@ -18,16 +20,17 @@
 //!
 //! [`Step`]: super::migrate::Step
 
+use std::cell::Cell;
 use std::sync::Arc;
 
 use redb::{
-    Key, ReadTransaction, ReadableTable, Table, TableDefinition, TableError, TableHandle, Value,
-    WriteTransaction,
+    Key, ReadOnlyTable, ReadTransaction, ReadableTable, Table, TableDefinition, TableError, TableHandle,
+    Value, WriteTransaction,
 };
 
 use super::StoreError;
 use super::faults::guarded;
-use super::rows::{Place, Row, RowWriter, decode};
+use super::rows::{Elsewhere, Place, Row, RowWriter, decode, is_elsewhere};
 use crate::broker::mutation::{MailboxId, MessageRow, Mutation};
 use crate::protocol::message::MessageId;
 use crate::protocol::name::Name;
@@ -44,6 +47,8 @@ const MAILBOXES: TableDefinition<u64, Bytes> = TableDefinition::new("mailboxes")
 const NAMES: TableDefinition<Bytes, Bytes> = TableDefinition::new("names");
 /// Messages, their deliveries and receipts, and last the counters: see [`MailKey`].
 pub(super) const MAIL: TableDefinition<MailKey, Bytes> = TableDefinition::new("mail");
+/// By message number: the messages that [`MAIL`] has as [`Elsewhere`].
+pub(super) const LARGE: TableDefinition<u64, Bytes> = TableDefinition::new("large");
 /// By the sender's mailbox number (8 bytes, big-endian), then the key.
 const KEYS: TableDefinition<Bytes, Bytes> = TableDefinition::new("keys");
 
@@ -54,6 +59,10 @@ const DELIVERY: u8 = 1;
 const RECEIPT: u8 = 2;
 /// Behind all mail, and so beside the newest, which is written together with it.
 const COUNTERS: MailKey = (u64::MAX, u8::MAX, 0);
+
+/// Bytes of a message, as limits count them, up to which it stands in [`MAIL`] itself: with what is known of
+/// it, a leaf of one page has room for it and for what is said of its neighbours.
+pub(super) const INLINE_BYTES_MAX: usize = 2048;
 
 pub(super) const fn message_key(id: MessageId) -> MailKey {
     (id.0, MESSAGE, 0)
@@ -66,6 +75,7 @@ pub(super) struct Tables<'t> {
     mailboxes: Lazy<'t, u64>,
     names: Lazy<'t, Bytes>,
     mail: Lazy<'t, MailKey>,
+    large: Lazy<'t, u64>,
     keys: Lazy<'t, Bytes>,
     writer: RowWriter,
 }
@@ -89,23 +99,24 @@ impl<'t, K: Key + 'static> Lazy<'t, K> {
         Ok(self.table.insert(table))
     }
 
+    /// True if it replaced [`Elsewhere`].
     fn put(
         &mut self,
         writer: &mut RowWriter,
         key: &K::SelfType<'_>,
         row: &impl Row,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
         let key_bytes = K::as_bytes(key);
         let place = Place { table: self.definition.name(), key: key_bytes.as_ref() };
         let bytes = writer.write(place, row)?;
-        self.open()?.insert(key, bytes)?;
-        Ok(())
+        let before = self.open()?.insert(key, bytes)?;
+        Ok(before.is_some_and(|before| is_elsewhere(before.value())))
     }
 
-    /// Dropping what is not there is no error.
-    fn remove(&mut self, key: &K::SelfType<'_>) -> Result<(), StoreError> {
-        self.open()?.remove(key)?;
-        Ok(())
+    /// True if it was [`Elsewhere`]. Dropping what is not there is no error.
+    fn remove(&mut self, key: &K::SelfType<'_>) -> Result<bool, StoreError> {
+        let before = self.open()?.remove(key)?;
+        Ok(before.is_some_and(|before| is_elsewhere(before.value())))
     }
 }
 
@@ -116,6 +127,7 @@ impl<'t> Tables<'t> {
             mailboxes: Lazy::new(write, MAILBOXES),
             names: Lazy::new(write, NAMES),
             mail: Lazy::new(write, MAIL),
+            large: Lazy::new(write, LARGE),
             keys: Lazy::new(write, KEYS),
             writer: RowWriter::default(),
         }
@@ -127,12 +139,13 @@ impl<'t> Tables<'t> {
         self.mailboxes.open()?;
         self.names.open()?;
         self.mail.open()?;
+        self.large.open()?;
         self.keys.open()?;
         Ok(())
     }
 
     pub(super) fn put_schema(&mut self, schema: u64) -> Result<(), StoreError> {
-        self.meta.put(&mut self.writer, &SCHEMA, &schema)
+        self.meta.put(&mut self.writer, &SCHEMA, &schema).map(drop)
     }
 
     /// Puts and drops rows in order; the counters once, as the batch leaves them.
@@ -145,7 +158,7 @@ impl<'t> Tables<'t> {
             }
         }
         match last {
-            Some(counters) => self.mail.put(&mut self.writer, &COUNTERS, counters),
+            Some(counters) => self.mail.put(&mut self.writer, &COUNTERS, counters).map(drop),
             None => Ok(()),
         }
     }
@@ -154,21 +167,40 @@ impl<'t> Tables<'t> {
     fn apply(&mut self, mutation: &Mutation) -> Result<(), StoreError> {
         use Mutation::*;
         let Tables { mailboxes, names, mail, keys, writer, .. } = self;
-        match mutation {
-            PutCounters(_) => Ok(()),
+        let done = match mutation {
+            PutCounters(_) => return Ok(()),
             PutMailbox(id, row) => mailboxes.put(writer, &id.0, row.as_ref()),
             DropMailbox(id) => mailboxes.remove(&id.0),
             PutName(name, row) => names.put(writer, &name.as_str().as_bytes(), row),
             DropName(name) => names.remove(&name.as_str().as_bytes()),
-            PutMessage(row) => mail.put(writer, &message_key(row.id), row.as_ref()),
-            DropMessage(id) => mail.remove(&message_key(*id)),
+            PutMessage(row) => return self.put_message(row),
+            DropMessage(id) => return self.drop_message(*id),
             PutDelivery(mailbox, id, row) => mail.put(writer, &(id.0, DELIVERY, mailbox.0), row),
             DropDelivery(mailbox, id) => mail.remove(&(id.0, DELIVERY, mailbox.0)),
             PutKey(mailbox, key, row) => keys.put(writer, &key_bytes(*mailbox, key).as_slice(), row),
             DropKey(mailbox, key) => keys.remove(&key_bytes(*mailbox, key).as_slice()),
             PutReceipt(mailbox, id, row) => mail.put(writer, &(id.0, RECEIPT, mailbox.0), row),
             DropReceipt(mailbox, id) => mail.remove(&(id.0, RECEIPT, mailbox.0)),
+        };
+        done.map(drop)
+    }
+
+    fn put_message(&mut self, row: &MessageRow) -> Result<(), StoreError> {
+        let (key, writer) = (message_key(row.id), &mut self.writer);
+        if row.size() > INLINE_BYTES_MAX {
+            self.large.put(writer, &row.id.0, row)?;
+            self.mail.put(writer, &key, &Elsewhere)?;
+        } else if self.mail.put(writer, &key, row)? {
+            self.large.remove(&row.id.0)?;
         }
+        Ok(())
+    }
+
+    fn drop_message(&mut self, id: MessageId) -> Result<(), StoreError> {
+        if self.mail.remove(&message_key(id))? {
+            self.large.remove(&id.0)?;
+        }
+        Ok(())
     }
 }
 
@@ -297,7 +329,20 @@ const TABLES: [ReadTable; 5] = [
             Ok(Some(Mutation::PutName(name.key(), stored.row()?)))
         })
     },
-    |rows, read, bad| rows.table(read, MAIL, bad, mail_row),
+    |rows, read, bad| {
+        // Where this table cannot be used, the others' mail can.
+        let large = read.open_table(LARGE);
+        let bytes = Cell::new(0);
+        rows.table(read, MAIL, bad, |key, stored| {
+            mail_row(key, stored, |id| {
+                let row = large_row(large.as_ref().map_err(ToString::to_string)?, id)?;
+                bytes.set(bytes.get() + row.size() as u64);
+                Ok(row)
+            })
+        })?;
+        rows.bytes += bytes.get();
+        Ok(())
+    },
     |rows, read, bad| {
         rows.table(read, KEYS, bad, |bytes, stored| {
             let (mailbox, key) = key_parts(bytes).ok_or("the key is none")?;
@@ -306,13 +351,20 @@ const TABLES: [ReadTable; 5] = [
     },
 ];
 
-fn mail_row(key: MailKey, stored: Stored<'_>) -> Result<Option<Mutation>, String> {
+fn mail_row(
+    key: MailKey,
+    stored: Stored<'_>,
+    large: impl FnOnce(MessageId) -> Result<MessageRow, String>,
+) -> Result<Option<Mutation>, String> {
     let (id, kind, mailbox) = (MessageId(key.0), key.1, MailboxId(key.2));
     Ok(Some(match kind {
         // They were read before all else.
         _ if key == COUNTERS => return Ok(None),
         MESSAGE => {
-            let row: MessageRow = stored.row()?;
+            let row: MessageRow = match is_elsewhere(stored.bytes) {
+                true => stored.row::<Elsewhere>().and_then(|_| large(id))?,
+                false => stored.row()?,
+            };
             if row.id != id || mailbox.0 != 0 {
                 return Err("the row does not belong to its key".to_owned());
             }
@@ -322,6 +374,13 @@ fn mail_row(key: MailKey, stored: Stored<'_>) -> Result<Option<Mutation>, String
         RECEIPT => Mutation::PutReceipt(mailbox, id, stored.row()?),
         kind => return Err(format!("nothing has the kind {kind}")),
     }))
+}
+
+fn large_row(table: &ReadOnlyTable<u64, Bytes>, id: MessageId) -> Result<MessageRow, String> {
+    let key = <u64 as Value>::as_bytes(&id.0);
+    let place = Place { table: LARGE.name(), key: &key };
+    let found = guarded(|| Ok(table.get(id.0)?)).map_err(|error| error.to_string())?;
+    decode(place, found.ok_or("it is missing in table large")?.value())
 }
 
 fn damaged(table: &impl TableHandle, key: &str, what: &str) -> StoreError {

@@ -158,7 +158,14 @@ fn deliveries(rows: &[Mutation]) -> BTreeMap<LetterKey, Stored> {
 
 /// Letters say their number; the daemon's notices do not.
 pub fn number(text: &str) -> Option<u64> {
-    text.strip_prefix("letter ")?.parse().ok()
+    let number = text.strip_prefix("letter ")?.split(' ').next()?.parse().ok()?;
+    (text == letter(number)).then_some(number)
+}
+
+/// The text of a letter. One in eight is so large that it is stored in another table.
+pub fn letter(number: u64) -> String {
+    let more = if number.is_multiple_of(8) { " and more".repeat(300) } else { String::new() };
+    format!("letter {number}{more}")
 }
 
 /// Names of a front end: it is renamed among a few of its own.

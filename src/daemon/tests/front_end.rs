@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::value::RawValue;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
-use super::book::{Book, name, owner};
+use super::book::{Book, letter, name, owner};
 use super::machine::Machine;
 use crate::broker::{Input, SessionId};
 use crate::daemon::command::{Command, Outgoing};
@@ -310,7 +310,7 @@ impl FrontEnd {
 }
 
 fn text(number: u64) -> Body {
-    Body(format!("letter {number}").into())
+    Body(letter(number).into())
 }
 
 fn key(key: &Option<String>) -> u64 {

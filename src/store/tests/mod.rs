@@ -15,14 +15,17 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use redb::{Database, ReadableTable, TableDefinition, TableHandle, WriteTransaction};
+use redb::{
+    Database, ReadableDatabase, ReadableTable, ReadableTableMetadata, TableDefinition, TableHandle,
+    WriteTransaction,
+};
 
 use self::disk::{Disk, Rng};
 use super::memory::Rows;
 use super::migrate::{self, Step};
 use super::rows::{Place, RowWriter, decode};
 use super::salvage;
-use super::tables::{MAIL, META, MailKey, message_key};
+use super::tables::{INLINE_BYTES_MAX, LARGE, MAIL, META, MailKey, message_key};
 use super::{MemoryStore, Recovered, RedbStore, Store, StoreError, StoreOptions};
 use crate::broker::mutation::*;
 use crate::broker::state::State;
@@ -61,7 +64,7 @@ impl Home {
     }
 
     fn refused(&self) -> StoreError {
-        RedbStore::open_with(&self.options(), &[], 1).map(|_| ()).unwrap_err()
+        RedbStore::open_with(&self.options(), migrate::STEPS, 1).map(|_| ()).unwrap_err()
     }
 
     /// Leaves a store that holds `mutations`, closed in order.
