@@ -59,10 +59,60 @@ pub(crate) fn sync_dir(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
+/// Whether both paths are names of one regular file. Not when either cannot be looked at; a link is
+/// looked at itself.
+pub(crate) fn same(one: &Path, other: &Path) -> bool {
+    identity(one).is_some_and(|one| Some(one) == identity(other))
+}
+
+#[cfg(unix)]
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    use std::os::unix::fs::MetadataExt;
+    let found = fs::symlink_metadata(path).ok().filter(fs::Metadata::is_file)?;
+    Some((found.dev(), found.ino()))
+}
+
+/// The long form of a file's number: the short one is not unique on every file system.
+#[cfg(windows)]
+fn identity(path: &Path) -> Option<(u64, [u8; 16])> {
+    use std::os::windows::fs::OpenOptionsExt;
+    use std::os::windows::io::AsRawHandle;
+    use windows_sys::Win32::Storage::FileSystem::{
+        FILE_FLAG_OPEN_REPARSE_POINT, FILE_ID_INFO, FileIdInfo, GetFileInformationByHandleEx,
+    };
+    let options = options().read(true).custom_flags(FILE_FLAG_OPEN_REPARSE_POINT).clone();
+    let file = open(&options, path).ok()?;
+    let mut found = FILE_ID_INFO::default();
+    let size = u32::try_from(size_of::<FILE_ID_INFO>()).ok()?;
+    #[expect(unsafe_code, reason = "Windows has no other interface")]
+    // SAFETY: the handle is open, and the callee fills the structure, whose size it is told.
+    let done = unsafe {
+        GetFileInformationByHandleEx(file.as_raw_handle(), FileIdInfo, (&raw mut found).cast(), size)
+    };
+    (done != 0).then_some((found.VolumeSerialNumber, found.FileId.Identifier))
+}
+
 /// The folder that `path` is in.
 pub(crate) fn parent(path: &Path) -> &Path {
     match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_names_of_one_file_are_told_from_two_files() {
+        let folder = tempfile::tempdir().unwrap();
+        let [one, name, copy, none] = ["one", "name", "copy", "none"].map(|name| folder.path().join(name));
+        fs::write(&one, "mail").unwrap();
+        fs::hard_link(&one, &name).unwrap();
+        fs::copy(&one, &copy).unwrap();
+        assert!(same(&one, &name) && same(&one, &one));
+        assert!(!same(&one, &copy) && !same(&one, &none) && !same(&none, &none));
+        assert!(!same(folder.path(), folder.path()), "no file at all");
     }
 }

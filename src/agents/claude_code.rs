@@ -173,12 +173,10 @@ mod tests {
 
     #[test]
     fn a_message_is_a_token_and_a_frame() {
-        let told = [
-            ("CLAUDE_CODE_MESSAGING_SOCKET", "/run/user/1/cc-socks/7.sock"),
-            ("CLAUDE_CODE_MESSAGING_TOKEN", "t0\"ken"),
-        ];
+        let socket = if cfg!(windows) { r"\\.\pipe\cc-socks-7" } else { "/run/user/1/cc-socks/7.sock" };
+        let told = [("CLAUDE_CODE_MESSAGING_SOCKET", socket), ("CLAUDE_CODE_MESSAGING_TOKEN", "t0\"ken")];
         let whole = inbox(&told).unwrap();
-        assert_eq!(whole.socket(), Path::new("/run/user/1/cc-socks/7.sock"));
+        assert_eq!(whole.socket(), Path::new(socket));
         let lines = String::from_utf8(whole.lines("an-id", "W")).unwrap();
         let expected = "{\"type\":\"auth\",\"token\":\"t0\\\"ken\"}\n\
             {\"type\":\"user\",\"msgV\":1,\"msg_id\":\"an-id\",\"from\":\"ipcd\",\

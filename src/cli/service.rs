@@ -425,6 +425,7 @@ mod tests {
         assert!(last(&b""[..], 2).is_empty());
     }
 
+    #[cfg(unix)] // for the programs alone
     #[test]
     fn a_step_that_fails_says_how() {
         let run = |command: &[&str], may_fail| Run {

@@ -120,6 +120,7 @@ fn the_units_of_a_package_are_used_if_they_start_this_program() {
     assert_eq!(written(&Manager::Systemd.install(&place(), &shipped).unwrap()).len(), 2, "another program");
 }
 
+#[cfg(unix)] // paths are put together as the system here does it
 #[test]
 fn launchd_gets_absolute_paths_as_xml() {
     let plan = Manager::Launchd.install(&place(), &nothing).unwrap();

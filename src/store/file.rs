@@ -29,7 +29,16 @@ pub(super) fn look(path: &Path) -> Result<Found, StoreError> {
 }
 
 pub(super) fn open(path: &Path) -> Result<File, StoreError> {
-    files::open(files::options().read(true).write(true), path)
+    #[cfg_attr(not(windows), expect(unused_mut, reason = "only Windows holds a file to its name"))]
+    let mut options = files::options().read(true).write(true).clone();
+    #[cfg(windows)]
+    {
+        use std::os::windows::fs::OpenOptionsExt;
+        use windows_sys::Win32::Storage::FileSystem::{FILE_SHARE_READ, FILE_SHARE_WRITE};
+        // Nobody may remove or rename it meanwhile, which is why a `Place` has nothing to check there.
+        options.share_mode(FILE_SHARE_READ | FILE_SHARE_WRITE);
+    }
+    files::open(&options, path)
         .map_err(|error| StoreError::from_io(format!("cannot open {}", path.display()), error))
 }
 
@@ -124,7 +133,7 @@ impl Place {
     }
 
     pub(super) fn check(&self) -> Result<(), StoreError> {
-        // Windows does not let a file go that is open.
+        // Windows does not let a file go that was opened like this one.
         #[cfg(unix)]
         if !fs::symlink_metadata(&self.path).is_ok_and(|metadata| identity(&metadata) == self.identity) {
             return Err(StoreError::Gone(self.path.clone()));

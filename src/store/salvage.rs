@@ -57,7 +57,7 @@ pub struct Salvaged {
 pub fn replace(options: &StoreOptions, at: Timestamp) -> Result<Salvaged, StoreError> {
     let path = options.path.as_path();
     file::check_folder(path)?;
-    let kept_before = kept(path)?.into_iter().find(|kept| same_file(kept, path));
+    let kept_before = kept(path)?.into_iter().find(|kept| files::same(kept, path));
     let evidence = kept_before.map_or_else(|| keep(path, at), Ok)?;
     let readings = Readings::of(path);
     let found = if readings.begin()? {
@@ -176,18 +176,6 @@ fn keep(path: &Path, at: Timestamp) -> Result<PathBuf, StoreError> {
     kept.and_then(|()| files::sync_dir(files::parent(path)))
         .map_err(|e| StoreError::from_io(format!("cannot move {} aside", path.display()), e))?;
     Ok(evidence)
-}
-
-#[cfg(unix)]
-fn same_file(one: &Path, other: &Path) -> bool {
-    use std::os::unix::fs::MetadataExt;
-    let identity = |path| fs::symlink_metadata(path).map(|m| (m.dev(), m.ino())).ok();
-    identity(one).is_some_and(|one| Some(one) == identity(other))
-}
-
-#[cfg(not(unix))]
-fn same_file(_one: &Path, _other: &Path) -> bool {
-    false
 }
 
 fn read(evidence: &Path) -> Rows {

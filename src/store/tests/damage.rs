@@ -472,3 +472,20 @@ fn a_bad_head_is_no_reason_to_refuse() {
     fs::create_dir(home.head()).unwrap();
     assert_eq!(home.open().warnings.len(), 1);
 }
+
+/// Elsewhere a commit looks where its file is (`files.rs`); Windows keeps it where it is.
+#[cfg(windows)]
+#[test]
+fn a_store_in_use_can_be_neither_removed_nor_moved_nor_replaced() {
+    let home = Home::new();
+    let mut store = home.open().store;
+    let [moved, other] = ["moved", "other"].map(|name| home.0.path().join(name));
+    fs::write(&other, "another").unwrap();
+    assert!(fs::remove_file(home.path()).is_err());
+    assert!(fs::rename(home.path(), &moved).is_err());
+    assert!(fs::rename(&other, home.path()).is_err());
+    store.commit(&[message(1, "kept")]).unwrap();
+    close(store);
+    assert_eq!(home.open().mutations.len(), 1);
+    fs::rename(home.path(), &moved).unwrap();
+}
