@@ -4,8 +4,9 @@
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::FileExt;
-use std::os::unix::net::UnixListener;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
+use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
 use redb::{Database, TableDefinition};
@@ -77,32 +78,52 @@ fn repeat(times: usize, each: usize, mut operation: impl FnMut()) -> Run {
     Run { times, rate }
 }
 
-/// A line there and a line back.
-pub struct Echo(PathBuf);
+/// A line there and a line back, to another process and from it: the daemon is one, too.
+pub struct Echo {
+    path: PathBuf,
+    process: Child,
+}
+
+/// What this program is called with to be that process.
+pub const ECHO: &str = "--echo-at";
 
 impl Echo {
     pub fn start(folder: &Path) -> Echo {
         // A run has two of them, one after the other.
         let path = folder.join("echo.sock");
         let _ = std::fs::remove_file(&path);
-        let listener = UnixListener::bind(&path).expect("a socket");
-        std::thread::spawn(move || {
-            for stream in listener.incoming().map_while(Result::ok) {
-                std::thread::spawn(move || {
-                    let mut lines = BufReader::new(stream.try_clone().expect("a handle"));
-                    let (mut line, mut out) = (String::new(), stream);
-                    while lines.read_line(&mut line).is_ok_and(|n| n > 0)
-                        && out.write_all(line.as_bytes()).is_ok()
-                    {
-                        line.clear();
-                    }
-                });
-            }
-        });
-        Echo(path)
+        let this = std::env::current_exe().expect("this program");
+        let process = Command::new(this).arg(ECHO).arg(&path).spawn().expect("a process");
+        while UnixStream::connect(&path).is_err() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        Echo { path, process }
+    }
+
+    /// Says again what each client says, for as long as it lives.
+    pub fn serve(path: &Path) {
+        let listener = UnixListener::bind(path).expect("a socket");
+        for stream in listener.incoming().map_while(Result::ok) {
+            std::thread::spawn(move || {
+                let mut lines = BufReader::new(stream.try_clone().expect("a handle"));
+                let (mut line, mut out) = (String::new(), stream);
+                while lines.read_line(&mut line).is_ok_and(|n| n > 0)
+                    && out.write_all(line.as_bytes()).is_ok()
+                {
+                    line.clear();
+                }
+            });
+        }
     }
 
     pub fn client(&self) -> Client {
-        Client::connect(&self.0).asks(format!("{}\n", "x".repeat(CONTENT)), "")
+        Client::connect(&self.path).asks(format!("{}\n", "x".repeat(CONTENT)), "")
+    }
+}
+
+impl Drop for Echo {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
     }
 }

@@ -31,6 +31,11 @@ const FRONT_ENDS_MAX: usize = 16;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if let [echo, path] = arguments.as_slice()
+        && echo == floors::ECHO
+    {
+        return Echo::serve(Path::new(path));
+    }
     let asked = |flag: &str| arguments.iter().any(|argument| argument == flag);
     let long = asked("--long");
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("bench-{}", std::process::id()));
