@@ -75,6 +75,17 @@ fn hooks(command: &Command) -> Vec<Edit> {
     edits
 }
 
+/// The first version that begins a turn when a hook in the background ends so. Some before it run the hook
+/// and hear nothing of its end.
+const REWAKES_SINCE: [u32; 3] = [2, 1, 79];
+
+/// Whether it is so new a version, by `claude-code_2-1-330_harness`, which it tells its children.
+pub(super) fn rewakes(agent: Option<&str>) -> bool {
+    let version = agent.and_then(|agent| agent.strip_prefix("claude-code_")?.split('_').next());
+    let numbers = version.map(|version| version.split('-').map_while(|number| number.parse().ok()));
+    numbers.is_some_and(|numbers| numbers.collect::<Vec<u32>>().as_slice() >= REWAKES_SINCE.as_slice())
+}
+
 // Its bell.
 
 /// Claude Code tells its children where the inbox is, and the token that makes them its children there.
@@ -187,6 +198,22 @@ mod tests {
         assert_eq!(open.lines("an-id", "W").iter().filter(|byte| **byte == b'\n').count(), 1);
         assert!(inbox(&told[1..]).is_none());
         assert!(inbox(&[("CLAUDE_CODE_MESSAGING_SOCKET", "7.sock")]).is_none());
+    }
+
+    #[test]
+    fn a_version_that_hears_nothing_of_a_hooks_end_is_not_waited_for() {
+        for (agent, woken) in [
+            (Some("claude-code_2-1-330_harness"), true),
+            (Some("claude-code_2-1-79_harness"), true),
+            (Some("claude-code_3_harness"), true),
+            (Some("claude-code_2-1-78_harness"), false),
+            (Some("claude-code_2-0-400_harness"), false),
+            (Some("claude-code_new"), false),
+            (Some("another_9-9-9"), false),
+            (None, false),
+        ] {
+            assert_eq!(rewakes(agent), woken, "{agent:?}");
+        }
     }
 
     #[test]

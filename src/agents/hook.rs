@@ -6,7 +6,7 @@
 
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::{Program, bell};
 use crate::protocol::request;
@@ -59,8 +59,9 @@ pub struct Input {
     turn_id: Option<IgnoredAny>,
     /// Of Cursor alone.
     conversation_id: Option<String>,
-    /// At a prompt, what it says. Text so far; a client that sends anything else is understood still.
-    prompt: Option<Value>,
+    /// At a prompt, what it says. Text so far; a client that sends anything else is understood still, and
+    /// so is half of a letter in it.
+    prompt: Option<Box<RawValue>>,
 }
 
 impl Input {
@@ -69,14 +70,15 @@ impl Input {
         self.session_id.as_deref().or(self.conversation_id.as_deref())
     }
 
-    /// Whether this is about a prompt that ipcd made itself, by a bell or by keeping a turn going. Clients
-    /// run their prompt hooks for those, too.
-    pub fn is_bell(&self) -> bool {
-        match &self.prompt {
-            Some(Value::String(text)) => bell::is_one(text),
-            Some(other) => bell::is_one(&other.to_string()),
-            None => false,
-        }
+    /// Whether this is about a prompt that no person gave: one that ipcd made itself, by a bell or by keeping
+    /// a turn going, or the client's own word that something in its background has ended. Clients run
+    /// their prompt hooks for those, too.
+    pub fn is_unspoken(&self) -> bool {
+        const BACKGROUND: [&str; 2] = ["<task-notification>", "</task-notification>"];
+        let Some(prompt) = &self.prompt else { return false };
+        let ended = serde_json::from_str::<String>(prompt.get())
+            .is_ok_and(|text| text.trim().starts_with(BACKGROUND[0]) && text.trim().ends_with(BACKGROUND[1]));
+        ended || bell::is_one(prompt.get())
     }
 
     /// Whose hook this is, as far as its input tells: for clients that leave no mark in the environment.
@@ -177,8 +179,13 @@ mod tests {
         assert_eq!((codex.session(), codex.program()), (Some("s"), Some(Program::Codex)));
         let parts =
             input(r#"{"session_id":"s","prompt":[{"text":"ipcd: 2 messages wait for you; call check to"}]}"#);
-        assert_eq!((parts.session(), parts.is_bell()), (Some("s"), true));
-        assert!(!input(r#"{"prompt":"ipcd?"}"#).is_bell() && !input("{}").is_bell());
+        assert_eq!((parts.session(), parts.is_unspoken()), (Some("s"), true));
+        let ended = r#"{"prompt":"\n<task-notification>\n<task-id>b</task-id>\n</task-notification>\n"}"#;
+        assert!(input(ended).is_unspoken(), "the client's own word");
+        assert!(!input(r#"{"prompt":"what is <task-notification></task-notification>?"}"#).is_unspoken());
+        let half = input(r#"{"session_id":"s","prompt":"half of a letter: \ud83d"}"#);
+        assert_eq!((half.session(), half.is_unspoken()), (Some("s"), false));
+        assert!(!input(r#"{"prompt":"ipcd?"}"#).is_unspoken() && !input("{}").is_unspoken());
         let cursor = input(r#"{"conversation_id":"s","loop_count":2}"#);
         assert_eq!((cursor.session(), cursor.program()), (Some("s"), Some(Program::Cursor)));
     }

@@ -128,6 +128,15 @@ impl Program {
         }
     }
 
+    /// Whether the client wakes its agent when `ipcd hook wait` ends, as far as its `variable`s tell: what is
+    /// told to one that does not is told to nobody.
+    pub fn wakes_by_its_hook(self, variable: impl Fn(&str) -> Option<String>) -> bool {
+        match self {
+            Program::ClaudeCode => claude_code::rewakes(variable("AI_AGENT").as_deref()),
+            _ => true,
+        }
+    }
+
     /// How an agent that this is seen `around` can be woken by its front end, if it can now.
     pub fn bell(self, around: &bell::Around<'_>) -> Option<bell::Bell> {
         match self {

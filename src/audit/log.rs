@@ -67,7 +67,6 @@ struct Queue {
 struct Batch {
     records: Vec<AuditRecord>,
     bytes: usize,
-    lost: u64,
 }
 
 /// Where lines end up.
@@ -88,7 +87,7 @@ impl AuditLog {
         Ok(AuditLog(Arc::new(Handle(shared))))
     }
 
-    pub fn add(&self, record: AuditRecord) {
+    pub fn add(&self, mut record: AuditRecord) {
         let shared = &self.0.0;
         let mut queue = shared.lock();
         let bytes = queue.bytes + record.weight();
@@ -97,6 +96,7 @@ impl AuditLog {
             return;
         }
         queue.bytes = bytes;
+        record.lost = std::mem::take(&mut queue.lost);
         queue.records.push(record);
         let count = queue.records.len();
         drop(queue);
@@ -143,7 +143,7 @@ impl Shared {
         }
         queue.writing = true;
         let records = std::mem::take(&mut queue.records);
-        Some(Batch { records, bytes: queue.bytes, lost: std::mem::take(&mut queue.lost) })
+        Some(Batch { records, bytes: queue.bytes })
     }
 
     fn written(&self, bytes: usize) {
@@ -161,9 +161,8 @@ fn write_all(shared: &Shared, mut sink: impl Sink) {
     // Records since the last that was written.
     let mut unwritten = 0;
     let mut failing = false;
-    while let Some(Batch { mut records, bytes, lost }) = shared.take() {
-        unwritten += lost;
-        records[0].lost = unwritten;
+    while let Some(Batch { mut records, bytes }) = shared.take() {
+        records[0].lost += unwritten;
         for record in &records {
             if serde_json::to_writer(&mut lines, record).is_ok() {
                 lines.push(b'\n');
@@ -176,7 +175,7 @@ fn write_all(shared: &Shared, mut sink: impl Sink) {
                 if !std::mem::replace(&mut failing, true) {
                     tracing::warn!(%error, "the audit log cannot be written; mail is not concerned");
                 }
-                unwritten += records.len() as u64;
+                unwritten = records.iter().map(|record| record.lost + 1).sum();
             }
         }
         lines.clear();
@@ -213,8 +212,10 @@ impl Files {
             self.open = Some((number, file));
             return Ok(());
         }
-        self.open = Some(self.open_numbered(number + 1)?);
-        self.remove_old()
+        // What is left undone here is tried again with the next lines, which is no loss of these.
+        self.open = self.open_numbered(number + 1).ok();
+        let _ = self.remove_old();
+        Ok(())
     }
 
     fn open_last(&self) -> io::Result<(u64, File)> {

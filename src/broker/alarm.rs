@@ -20,7 +20,11 @@ impl Broker {
         self.alarm.is_some()
     }
 
+    /// Not while the store takes no mail: a name is not refused for a notice's sake.
     pub(super) fn sound_alarm(&mut self, mailbox: MailboxId) {
+        if self.resting {
+            return;
+        }
         let Some(text) = self.alarm.clone() else { return };
         let waits = |id| self.state.messages.get(id).is_some_and(|m| *m.row.content.0 == *text);
         let unsettled = self.state.mailboxes.get(&mailbox).into_iter().flat_map(|m| m.unsettled.keys());

@@ -153,6 +153,10 @@ impl Broker {
     /// A notice of the daemon to everyone but `except`: no bell, no quota. Who has a full mailbox is
     /// spared.
     pub(super) fn notify_all(&mut self, except: MailboxId, text: &str) {
+        // The store takes no mail, and what this is about is not refused for a notice's sake.
+        if self.resting {
+            return;
+        }
         let mut audience = self.audience(except);
         let limit = self.limits.mailbox_messages;
         let waiting = |m: &MailboxId| self.state.mailboxes.get(m).map_or(0, |m| m.unsettled.len());

@@ -77,9 +77,9 @@ pub async fn hook(global: &Global, args: HookArgs) -> ExitCode {
     let Some(purpose) = Purpose::of(&args.event) else { return ExitCode::Done };
     // A watcher's input is nobody's to write.
     let input = if matches!(purpose, Purpose::Watch) { Input::default() } else { read() };
-    // The agent has been told by it, and no person spoke.
-    let said_by_us = matches!(purpose, Purpose::Tell(Moment::Prompt)) && input.is_bell();
-    let Some(setting) = Setting::find(global, &args, input).filter(|_| !said_by_us) else {
+    // No person spoke. Of a bell the agent has been told; what waits is told at the end of its turn.
+    let unspoken = matches!(purpose, Purpose::Tell(Moment::Prompt)) && input.is_unspoken();
+    let Some(setting) = Setting::find(global, &args, input).filter(|_| !unspoken) else {
         return ExitCode::Done;
     };
     match purpose {
@@ -137,6 +137,9 @@ impl Setting {
 
     /// Waits until the agent is to be woken, and says by how many messages. False: it is not, any more.
     async fn wait(self) -> bool {
+        if !self.program.wakes_by_its_hook(|name| std::env::var(name).ok()) {
+            return false;
+        }
         let Some(link) = self.background().await else { return false };
         let told = self.news(&link).await;
         if let Some(unread) = told {

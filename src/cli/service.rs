@@ -158,7 +158,12 @@ fn runs(manager: Manager) -> Result<(), Refusal> {
 
 /// The text of a file that a service manager reads.
 pub fn read(path: &Path) -> Option<String> {
-    text_of(&fs::read(path).ok()?)
+    match fs::read(path) {
+        Ok(bytes) => Some(text_of(&bytes).unwrap_or_else(|| String::from_utf8_lossy(&bytes).into_owned())),
+        Err(error) if error.kind() == ErrorKind::NotFound => None,
+        // It is there, and nothing in it can be ours.
+        Err(_) => Some(String::new()),
+    }
 }
 
 impl Service {

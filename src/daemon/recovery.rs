@@ -64,14 +64,15 @@ pub fn recover(paths: &Paths, config: &Config, activated: bool, log: &AuditLog) 
         two_phase: config.commit == Commit::TwoPhase,
     };
     let (recovered, mut broker) = open_store(&options, config, clock.now()).map_err(|e| e.refusal())?;
-    let alarm = Alarm { store: paths.store.clone() };
-    if let Some(text) = alarm.text() {
-        tracing::error!("{text}");
-        broker.set_alarm(Some(text));
-    }
     // What the broker says on recovery: that the store is in use from here on.
     let mut store: Box<dyn Store> = Box::new(recovered.store);
     mark(&mut *store, &broker.drain().mutations).map_err(|e| e.refusal())?;
+    let alarm = Alarm { store: paths.store.clone() };
+    if let Some(text) = alarm.text() {
+        tracing::error!("{text}");
+        // Its notices are mail, and go with the engine's first commit: a full disk may refuse them.
+        broker.set_alarm(Some(text));
+    }
     let archive = Archive::new(paths, config.history, recovered.warnings);
     let program = Program::of_this_process();
     let facts = DaemonStatus {

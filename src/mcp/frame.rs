@@ -54,11 +54,16 @@ impl Frame {
             let text = "one JSON object per line: batches are not supported";
             return Err(Complaint::new(None, ErrorCode::INVALID_REQUEST, text));
         };
-        let is_call = fields.get("method").and_then(Value::as_str) == Some(TOOL_CALL);
+        let (method, id) = (fields.get("method"), fields.get("id"));
+        let is_call = id.is_some() && method.and_then(Value::as_str) == Some(TOOL_CALL);
         if !is_call && more_than(line, VALUES_ELSEWHERE_MAX) {
-            return Err(Complaint::too_many_values(line, VALUES_ELSEWHERE_MAX));
+            // Only a request is answered: the number of an answer to us may be that of a call of theirs.
+            return match (method, id) {
+                (Some(_), Some(_)) => Err(Complaint::too_many_values(line, VALUES_ELSEWHERE_MAX)),
+                _ => Ok(Frame::Nothing),
+            };
         }
-        match (fields.contains_key("method"), fields.get("id")) {
+        match (method.is_some(), id) {
             (true, Some(id)) => {
                 let id: RequestId = serde_json::from_value(id.clone()).map_err(|_| {
                     Complaint::new(
@@ -201,6 +206,14 @@ mod tests {
             assert!(complaint.text.contains(&format!("more than {fits} values")), "{}", complaint.text);
         }
         // A text may hold as many commas as it likes.
+        // Nobody waits for an answer to these, and an answer's number is one of ours.
+        let many = vec!["1"; VALUES_ELSEWHERE_MAX + 1].join(",");
+        for unasked in [
+            format!(r#"{{"jsonrpc":"2.0","method":"{TOOL_CALL}","params":{{"arguments":[{many}]}}}}"#),
+            format!(r#"{{"jsonrpc":"2.0","id":5,"result":[{many}]}}"#),
+        ] {
+            assert!(matches!(Frame::parse(unasked.as_bytes()), Ok(Frame::Nothing)));
+        }
         let text = line(TOOL_CALL, 1).replace("[1]", &format!("\"{}\"", ",".repeat(VALUES_MAX)));
         assert!(matches!(Frame::parse(text.as_bytes()), Ok(Frame::Request(..))));
     }

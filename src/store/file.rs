@@ -65,7 +65,11 @@ pub(super) fn copy_aside(path: &Path, schema: u64) -> Result<(), StoreError> {
     let failed = |error: io::Error| {
         StoreError::from_io(format!("cannot copy the store to {} before changing it", copy.display()), error)
     };
-    self::copy(path, &copy).map_err(failed)?;
+    self::copy(path, &copy).map_err(|error| {
+        // A part of it is no use, and takes the room that the next try needs.
+        let _ = fs::remove_file(&copy);
+        failed(error)
+    })?;
     files::sync_dir(files::parent(path)).map_err(failed)
 }
 

@@ -20,8 +20,8 @@ use super::{Recovered, Store, StoreError, StoreOptions, peek};
 use crate::broker::mutation::{Counters, Mutation};
 use crate::planted::{Bug, planted};
 
-/// A file larger than this, in bytes, and more than so many times its rows, is compacted at start:
-/// it keeps the size of its fullest day otherwise.
+/// A file larger than this, in bytes, and more than so many times its rows, is compacted at a start after an
+/// orderly end: it keeps the size of its fullest day otherwise.
 const COMPACT_BYTES: u64 = 16 << 20;
 const COMPACT_RATIO: u64 = 4;
 /// redb frees in one pass what the last one moved; so many passes find an end in practice.

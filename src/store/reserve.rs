@@ -1,8 +1,8 @@
 //! Some room on the store's disk, held by a file that means nothing, for the time when there is no other:
 //! with it a daemon starts on a full disk, and mail that was read is settled there.
 //!
-//! What always holds: the room is given up only for what makes the store no larger, and until it is held
-//! again no message is stored.
+//! What always holds: the room is given up only for what stores no message, and until it is held again no
+//! message is stored.
 
 use std::fs;
 use std::io::{self, Write};
@@ -12,8 +12,7 @@ use super::StoreError;
 use super::file::beside;
 use crate::files;
 
-/// What a few commits that put no message need, and what a start writes beside the store: the lock's note
-/// and some lines of the log.
+/// What some commits that put no message need, and some lines of the log beside the store.
 const RESERVE_BYTES: usize = 256 << 10;
 
 pub(super) struct Reserve {
@@ -69,8 +68,20 @@ fn make(path: &Path) -> io::Result<()> {
     if file.metadata()?.len() == RESERVE_BYTES as u64 {
         return Ok(());
     }
-    // Written, and not only said to be so long: a hole takes no room.
     file.set_len(0)?;
-    file.write_all(&vec![b'.'; RESERVE_BYTES])?;
+    file.write_all(&filling())?;
     file.sync_all()
+}
+
+/// Bytes that take their room: a hole takes none, and what repeats itself little where the file system
+/// compresses (SplitMix64).
+fn filling() -> Vec<u8> {
+    let mut state = 0_u64;
+    let words = std::iter::repeat_with(|| {
+        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    });
+    words.take(RESERVE_BYTES / 8).flat_map(u64::to_le_bytes).collect()
 }

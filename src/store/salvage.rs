@@ -197,10 +197,13 @@ pub(super) fn read_backend(backend: impl StorageBackend) -> Rows {
     let read = guarded(|| {
         let db = Builder::new().set_cache_size(CACHE_BYTES).create_with_backend(Overlay::new(backend)?)?;
         let read = db.begin_read()?;
-        // Rows of another schema are not for the types of this one.
-        if tables::schema(&read)
-            .is_ok_and(|schema| !matches!(migrate::judge(schema, STEPS), Ok(Verdict::Newest)))
-        {
+        // Rows of another schema are not for the types of this one, but for those that it reads as they are.
+        let is_foreign = |schema: Option<u64>| match migrate::judge(schema, STEPS) {
+            Ok(Verdict::Newest) => false,
+            Ok(Verdict::Old(found)) => found < tables::READ_SINCE,
+            Ok(Verdict::Fresh) | Err(_) => true,
+        };
+        if tables::schema(&read).is_ok_and(is_foreign) {
             return Ok(());
         }
         rows.read_leniently(&read);

@@ -37,6 +37,10 @@ use crate::protocol::name::Name;
 
 type Bytes = &'static [u8];
 
+/// The oldest schema whose rows the types here read as they are, be it that a step leads from there: of a
+/// store that was damaged before it was brought up, they are saved.
+pub(super) const READ_SINCE: u64 = 1;
+
 /// `schema`.
 pub(super) const META: TableDefinition<Bytes, Bytes> = TableDefinition::new("meta");
 const SCHEMA: &[u8] = b"schema";
@@ -60,8 +64,8 @@ const RECEIPT: u8 = 2;
 /// Behind all mail, and so beside the newest, which is written together with it.
 const COUNTERS: MailKey = (u64::MAX, u8::MAX, 0);
 
-/// Bytes of a message, as limits count them, up to which it stands in [`MAIL`] itself: with what is known of
-/// it, a leaf of one page has room for it and for what is said of its neighbours.
+/// Bytes of a message, as limits count them, up to which it stands in [`MAIL`] itself: half of a page of redb,
+/// the rest of which is for what is known of it and for its neighbours.
 pub(super) const INLINE_BYTES_MAX: usize = 2048;
 
 pub(super) const fn message_key(id: MessageId) -> MailKey {
@@ -230,7 +234,7 @@ pub(super) fn schema(read: &ReadTransaction) -> Result<Option<u64>, StoreError> 
 #[derive(Default)]
 pub(super) struct Rows {
     pub(super) mutations: Vec<Mutation>,
-    /// Of the values alone.
+    /// Of the values alone; of a large message, what limits count of it.
     pub(super) bytes: u64,
 }
 
@@ -330,8 +334,8 @@ const TABLES: [ReadTable; 5] = [
         })
     },
     |rows, read, bad| {
-        // Where this table cannot be used, the others' mail can.
-        let large = read.open_table(LARGE);
+        // Where this table cannot be used, the mail in the other can.
+        let large = guarded(|| Ok(read.open_table(LARGE)?));
         let bytes = Cell::new(0);
         rows.table(read, MAIL, bad, |key, stored| {
             mail_row(key, stored, |id| {
@@ -379,8 +383,8 @@ fn mail_row(
 fn large_row(table: &ReadOnlyTable<u64, Bytes>, id: MessageId) -> Result<MessageRow, String> {
     let key = <u64 as Value>::as_bytes(&id.0);
     let place = Place { table: LARGE.name(), key: &key };
-    let found = guarded(|| Ok(table.get(id.0)?)).map_err(|error| error.to_string())?;
-    decode(place, found.ok_or("it is missing in table large")?.value())
+    let row = guarded(|| Ok(table.get(id.0)?.map(|found| decode(place, found.value()))));
+    row.map_err(|error| error.to_string())?.ok_or("it is missing in table large")?
 }
 
 fn damaged(table: &impl TableHandle, key: &str, what: &str) -> StoreError {

@@ -310,12 +310,13 @@ impl Agent {
         Said { code: code.expect("it did"), out: text("out"), err: text("err") }
     }
 
-    /// Starts a command of `ipcd` in the agent's own shell, which goes on without it.
+    /// Starts a command of `ipcd` in the agent's own shell, which goes on without it. It is told of a Claude
+    /// Code that is woken by the end of a hook.
     pub fn background(&mut self, arguments: &str, name: &str) {
         let at = self.script.with_extension(name);
         let at = at.display();
         let line = format!(
-            "{{ \"$IPCD\" {arguments} >{at}.out 2>{at}.err </dev/null; echo $? >{at}.new; mv {at}.new {at}.code; }} &\n"
+            "{{ AI_AGENT=claude-code_2-1-330_harness \"$IPCD\" {arguments} >{at}.out 2>{at}.err </dev/null; echo $? >{at}.new; mv {at}.new {at}.code; }} &\n"
         );
         self.commands.as_mut().expect("open").write_all(line.as_bytes()).expect("the agent's shell reads");
     }

@@ -324,6 +324,8 @@ fn an_idle_codex_is_rung_through_the_queue_of_the_thread_that_it_named() {
 fn a_hook_in_the_background_wakes_by_its_end_once_for_each_message() {
     let world = World::new();
     let (mut alice, mut bob) = (world.agent("alice"), world.agent_of("claude-code", "bob", &[]));
+    let said = bob.shell("hook wait --client claude");
+    assert_eq!((said.code, said.err.as_str()), (0, ""), "nobody knows that this one is woken so");
     bob.background("hook wait --client claude", "first");
     until("it waits", || wakes(&world, "bob") == "rewake-hook");
     let sent = alice.ok("send", json!({"to_id": "bob", "content": "hello"}));

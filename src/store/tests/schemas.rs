@@ -203,3 +203,18 @@ fn a_large_message_that_is_missing_or_damaged_is_noticed_and_costs_no_other() {
         assert_eq!(ids, [1, 3], "{damage}");
     }
 }
+
+/// Damage that is found before a store is brought up costs no more than damage found later.
+#[test]
+fn what_checks_out_of_a_damaged_store_of_an_older_schema_is_saved() {
+    let home = Home::new();
+    fs::write(home.path(), fs::read(SCHEMA_1).unwrap()).unwrap();
+    home.tamper(|write| {
+        let mut mail = write.open_table(MAIL).unwrap();
+        mail.insert(message_key(MessageId(10)), b"no row".as_slice()).unwrap();
+    });
+    salvage::replace(&home.options(), Timestamp(5)).unwrap();
+    let saved = home.open().mutations;
+    assert!(saved.iter().any(|row| matches!(row, Mutation::PutMessage(row) if row.id == MessageId(9))));
+    assert!(saved.iter().any(|row| matches!(row, Mutation::PutKey(..))));
+}
