@@ -80,7 +80,7 @@ pub async fn reach(socket: &Path, spawn_lock: &Path, starter: Option<&Starter>) 
         return Ok(stream);
     }
     // One that says it serves listens; whoever does not was ended just then, and the next one is started.
-    let mut at = socket.to_owned();
+    let (mut at, begun) = (socket.to_owned(), Instant::now());
     for _ in 0..STARTS_MAX {
         at = starter.start().await?;
         if let Some(stream) = connect(&at).await? {
@@ -89,6 +89,9 @@ pub async fn reach(socket: &Path, spawn_lock: &Path, starter: Option<&Starter>) 
         tokio::time::sleep(LOOK_AGAIN).await;
         if let Some(stream) = connect(&at).await? {
             return Ok(stream);
+        }
+        if begun.elapsed() >= START_TIMEOUT {
+            break;
         }
     }
     Err(retry(format!("a daemon runs, and does not listen at `{}`", at.display()))

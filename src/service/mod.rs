@@ -18,7 +18,7 @@ use crate::protocol::refusal::{Refusal, RefusalCode};
 pub use encoding::{Encoding, text_of};
 
 /// First words of each file that is written here, so that it is known again.
-const MARK: &str = "Written by `ipcd service install`";
+pub const MARK: &str = "Written by `ipcd service install`";
 
 /// Programs that start daemons for a user, and keep their sockets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

@@ -6,7 +6,7 @@ use super::Finding;
 use crate::cli::service::read;
 use crate::cli::surroundings::{Surroundings, tilde};
 use crate::paths::Paths;
-use crate::service::{Manager, Place};
+use crate::service::{MARK, Manager, Place};
 
 const AGAIN: &str = "run `ipcd service install`, or take it away with `ipcd service uninstall`";
 
@@ -27,7 +27,13 @@ fn told(manager: Manager, place: &Place) -> Option<Finding> {
         return None;
     }
     let file = tilde(&path, &place.home);
-    let Some(program) = read(&path).and_then(|text| manager.started(&text)) else {
+    let text = read(&path)?;
+    if !text.contains(MARK) {
+        // Somebody's own, with words that only the manager understands.
+        let says = format!("{file} is not as ipcd writes it, and was not looked into");
+        return Some(Finding::note("service", says, "compare it with `ipcd service install --dry-run`"));
+    }
+    let Some(program) = manager.started(&text) else {
         return Some(Finding::bad("service", format!("{file} says no program to start"), AGAIN));
     };
     let same = |path: &Path| path.canonicalize().ok();
@@ -90,6 +96,9 @@ mod tests {
             let said = told(manager, &ours).unwrap();
             assert!(said.state == State::Bad && said.says.ends_with("which is not there"), "{said:?}");
             fs::write(manager.file(&ours), [0xff, 0xfe, 0x00]).unwrap();
+            let said = told(manager, &ours).unwrap();
+            assert!(said.state == State::Note && said.says.ends_with("not looked into"), "{said:?}");
+            fs::write(manager.file(&ours), MARK).unwrap();
             let said = told(manager, &ours).unwrap();
             assert!(said.state == State::Bad && said.says.ends_with("no program to start"), "{said:?}");
         }
