@@ -121,6 +121,7 @@ impl World {
             program: None,
             program_session: None,
             speak_as: None,
+            wakes: None,
         };
         let process = ProcessId { pid: who as u32 + 1, start: 1, boot: "boot".to_owned() };
         let peer = Peer { process: Some(process), ..Peer::default() };

@@ -24,6 +24,9 @@ pub enum Standing {
 #[derive(Clone, Debug, Default)]
 pub struct Letter {
     from: usize,
+    /// To everyone. One that reached nobody is accepted only when it is repeated, and by then others may
+    /// be there, who got later letters before.
+    cast: bool,
     standing: Standing,
     id: Option<u64>,
     /// A reader saw it.
@@ -37,8 +40,9 @@ pub struct Letter {
 #[derive(Debug, Default)]
 pub struct Book {
     pub letters: BTreeMap<LetterKey, Letter>,
-    /// The last number that a reader saw for the first time, by sender and reader.
+    /// The last letter to one reader that it saw for the first time, by sender and reader, and the last id.
     last_shown: BTreeMap<(usize, usize), u64>,
+    last_id: BTreeMap<(usize, usize), u64>,
     /// Letters that came to a reader a second time, flagged.
     pub repeats: u64,
 }
@@ -52,6 +56,10 @@ struct Stored {
 impl Book {
     pub fn sending(&mut self, number: u64, from: usize, to: usize) {
         self.letters.entry((number, to)).or_insert(Letter { from, ..Letter::default() });
+    }
+
+    pub fn casting(&mut self, number: u64, from: usize, to: usize) {
+        self.letters.entry((number, to)).or_insert(Letter { from, cast: true, ..Letter::default() });
     }
 
     pub fn stored(&mut self, number: u64, to: usize, id: u64) {
@@ -80,8 +88,13 @@ impl Book {
             return;
         }
         letter.shown = true;
-        let last = self.last_shown.insert((letter.from, to), number);
-        assert!(last.is_none_or(|last| last < number), "{number} came to {to} after {last:?}");
+        let way = (letter.from, to);
+        let last = self.last_id.insert(way, mail.id.0);
+        assert!(last.is_none_or(|last| last < mail.id.0), "{} came to {to} after {last:?}", mail.id);
+        if !letter.cast {
+            let last = self.last_shown.insert(way, number);
+            assert!(last.is_none_or(|last| last < number), "{number} came to {to} after {last:?}");
+        }
     }
 
     pub fn asked(&mut self, to: usize, ids: &[u64]) {

@@ -141,7 +141,7 @@ impl FrontEnd {
     }
 
     pub fn broadcast(&mut self, machine: &Machine, book: &mut Book, number: u64, ends: usize) {
-        (0..ends).filter(|to| *to != self.number).for_each(|to| book.sending(number, self.number, to));
+        (0..ends).filter(|to| *to != self.number).for_each(|to| book.casting(number, self.number, to));
         let key = Some(number.to_string());
         let cast = Broadcast { content: text(number), summary: None, data: None, key, from: None };
         self.call(machine, Request::Broadcast(cast));
