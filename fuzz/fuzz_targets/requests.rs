@@ -9,7 +9,7 @@ fuzz_target!(|line: &[u8]| {
     // What a daemon says is read by the same rules.
     let _ = FromDaemon::parse(line);
     match Incoming::parse(line) {
-        Ok(Incoming::Call { id, method, params }) => match Request::decode(&method, params.as_deref()) {
+        Ok(Incoming::Call { id, method, params }) => match Request::decode(&method, params) {
             Ok(request) => {
                 let again =
                     wire::call_line(&id, request.method(), &request.params().expect("it came from JSON"));
@@ -17,7 +17,7 @@ fuzz_target!(|line: &[u8]| {
                     panic!("what was written is no call")
                 };
                 assert_eq!(id_again, id);
-                assert_eq!(Request::decode(&method, params.as_deref()).expect("it was one"), request);
+                assert_eq!(Request::decode(&method, params).expect("it was one"), request);
             }
             Err(refusal) => {
                 assert!(!refusal.message.is_empty());
@@ -27,7 +27,7 @@ fuzz_target!(|line: &[u8]| {
                 );
             }
         },
-        Ok(Incoming::Notification { params, .. }) => drop(wire::cancelled_call(params.as_deref())),
+        Ok(Incoming::Notification { params, .. }) => drop(wire::cancelled_call(params)),
         Err(unreadable) => {
             let line = wire::complaint_line(&unreadable);
             assert_eq!(line.iter().filter(|b| **b == b'\n').count(), 1, "an answer is one line");

@@ -4,7 +4,6 @@
 //! what waits to be written have a bound. A session at its bound is not read from until its peer takes
 //! what it asked for; it holds up nobody else.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
@@ -44,17 +43,25 @@ struct Shared {
 
 #[derive(Debug, Default)]
 struct Book {
-    calls: BTreeMap<CallId, Call>,
+    /// So few that looking through them costs less than a tree's node for each.
+    calls: Vec<Call>,
     /// The weight of all calls.
     bytes: usize,
     complaints: usize,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Call {
+    id: CallId,
     bytes: usize,
     /// Its peer does not want the answer any more.
     given_up: bool,
+}
+
+impl Book {
+    fn call(&mut self, id: &CallId) -> Option<&mut Call> {
+        self.calls.iter_mut().find(|call| call.id == *id)
+    }
 }
 
 impl Owed {
@@ -71,11 +78,11 @@ impl Owed {
             )
             .hint("wait for an answer first"));
         }
-        if calls.contains_key(call) {
+        if calls.iter().any(|other| other.id == *call) {
             return Err(Refusal::invalid_argument("a call with this id is in flight")
                 .hint("give each call an id of its own"));
         }
-        calls.insert(call.clone(), Call::default());
+        calls.push(Call { id: call.clone(), bytes: 0, given_up: false });
         Ok(())
     }
 
@@ -89,7 +96,7 @@ impl Owed {
             _ => 0,
         };
         let book = &mut *self.lock();
-        if let Some(call) = book.calls.get_mut(call) {
+        if let Some(call) = book.call(call) {
             call.bytes = bytes;
             book.bytes += bytes;
         }
@@ -110,13 +117,15 @@ impl Owed {
     /// Whether the engine has to be told that the peer gave up on `call`: once, and only while the call
     /// is in flight. So the engine's queue has a bound, whatever a peer sends while a commit runs.
     pub fn give_up(&self, call: &CallId) -> bool {
-        self.lock().calls.get_mut(call).is_some_and(|call| !std::mem::replace(&mut call.given_up, true))
+        self.lock().call(call).is_some_and(|call| !std::mem::replace(&mut call.given_up, true))
     }
 
     /// The writer has the answer.
     pub fn end(&self, call: &CallId) {
         let book = &mut *self.lock();
-        book.bytes -= book.calls.remove(call).map_or(0, |call| call.bytes);
+        if let Some(at) = book.calls.iter().position(|other| other.id == *call) {
+            book.bytes -= book.calls.swap_remove(at).bytes;
+        }
         // A permit is kept for a reader that is about to wait.
         self.0.less.notify_one();
     }

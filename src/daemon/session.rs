@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use serde_json::value::RawValue;
 use tokio::io::{AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::timeout;
@@ -91,7 +92,7 @@ async fn greet(lines: &mut LineReader<ReadHalf<Stream>>, write: &mut WriteHalf<S
         };
         let answer = match Incoming::parse(&line) {
             Ok(Incoming::Call { id, method, params }) if method == "hello" => {
-                match parse_hello(params.as_deref().map_or("{}", |p| p.get())) {
+                match parse_hello(params.map_or("{}", RawValue::get)) {
                     Ok((hello, welcome)) => {
                         write.write_all(&wire::answer_line(&id, &Ok(welcome))).await.ok()?;
                         return Some(hello);
@@ -181,21 +182,13 @@ impl Reader {
     /// Takes one line; false when nobody can.
     fn take(&mut self, line: &[u8]) -> bool {
         match Incoming::parse(line) {
-            Ok(Incoming::Call { id, method, params }) => {
-                self.call(id, &method, params.as_deref(), line.len())
-            }
-            Ok(Incoming::Notification { method, params }) => self.notification(&method, params.as_deref()),
+            Ok(Incoming::Call { id, method, params }) => self.call(id, &method, params, line.len()),
+            Ok(Incoming::Notification { method, params }) => self.notification(&method, params),
             Err(unreadable) => self.say(wire::complaint_line(&unreadable)),
         }
     }
 
-    fn call(
-        &self,
-        call: CallId,
-        method: &str,
-        params: Option<&serde_json::value::RawValue>,
-        line_bytes: usize,
-    ) -> bool {
+    fn call(&self, call: CallId, method: &str, params: Option<&RawValue>, line_bytes: usize) -> bool {
         if let Err(refusal) = self.owed.begin(&call) {
             return self.say(wire::answer_line::<Welcome>(&call, &Err(refusal)));
         }
@@ -212,7 +205,7 @@ impl Reader {
         }
     }
 
-    fn notification(&mut self, method: &str, params: Option<&serde_json::value::RawValue>) -> bool {
+    fn notification(&mut self, method: &str, params: Option<&RawValue>) -> bool {
         match method {
             "cancel" => match wire::cancelled_call(params).filter(|call| self.owed.give_up(call)) {
                 Some(call) => {

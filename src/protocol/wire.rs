@@ -3,6 +3,8 @@
 //! A line is decoded in two steps, envelope first: a call with bad parameters is then refused with
 //! its own id, and only a broken envelope is answered without one.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -21,11 +23,11 @@ pub enum CallId {
 /// Longest string that names a call, in bytes: it is held as long as the call is.
 const CALL_ID_BYTES_MAX: usize = 128;
 
-/// One line from a client.
+/// One line from a client, taken apart where it stands.
 #[derive(Clone, Debug)]
-pub enum Incoming {
-    Call { id: CallId, method: String, params: Option<Box<RawValue>> },
-    Notification { method: String, params: Option<Box<RawValue>> },
+pub enum Incoming<'a> {
+    Call { id: CallId, method: Cow<'a, str>, params: Option<&'a RawValue> },
+    Notification { method: Cow<'a, str>, params: Option<&'a RawValue> },
 }
 
 /// A line that is no call: the answer to it, and the id if it had a readable one.
@@ -64,15 +66,21 @@ pub struct Cancel<'a> {
 }
 
 #[derive(Deserialize)]
-struct Envelope {
-    jsonrpc: String,
-    #[serde(default)]
-    id: Option<Box<RawValue>>,
-    #[serde(default)]
-    method: Option<String>,
-    #[serde(default)]
-    params: Option<Box<RawValue>>,
+struct Envelope<'a> {
+    #[serde(borrow)]
+    jsonrpc: Cow<'a, str>,
+    #[serde(borrow, default)]
+    id: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    method: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    params: Option<&'a RawValue>,
 }
+
+/// In an `Option`, a `Cow` alone would never borrow.
+#[derive(Deserialize)]
+#[serde(transparent)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
 impl CallId {
     fn parse(raw: &RawValue) -> Option<CallId> {
@@ -85,8 +93,8 @@ impl CallId {
     }
 }
 
-impl Incoming {
-    pub fn parse(line: &[u8]) -> Result<Incoming, Unreadable> {
+impl Incoming<'_> {
+    pub fn parse(line: &[u8]) -> Result<Incoming<'_>, Unreadable> {
         let bad = |id: Option<CallId>, code, message: &str| Unreadable {
             id,
             error: RpcError { code, message: message.to_owned(), data: None },
@@ -102,14 +110,14 @@ impl Incoming {
             Err(e) => return Err(bad(None, -32700, &format!("not JSON: {e}"))),
         };
         let had_id = envelope.id.is_some();
-        let id = envelope.id.as_deref().and_then(CallId::parse);
+        let id = envelope.id.and_then(CallId::parse);
         if envelope.jsonrpc != "2.0" {
             return Err(bad(id, -32600, "`jsonrpc` is not \"2.0\""));
         }
         if had_id && id.is_none() {
             return Err(bad(None, -32600, "`id` is neither an integer nor a short string"));
         }
-        let Some(method) = envelope.method else {
+        let Some(Text(method)) = envelope.method else {
             return Err(bad(id, -32600, "no `method`"));
         };
         let params = envelope.params;
@@ -123,11 +131,12 @@ impl Incoming {
 /// The id of an object that is no call.
 fn id_alone(line: &[u8]) -> Option<CallId> {
     #[derive(Deserialize)]
-    struct Line {
-        id: Box<RawValue>,
+    struct Line<'a> {
+        #[serde(borrow)]
+        id: &'a RawValue,
     }
     let line: Line = serde_json::from_slice(line).ok()?;
-    CallId::parse(&line.id)
+    CallId::parse(line.id)
 }
 
 /// The call that a `cancel` notification names.
@@ -145,24 +154,24 @@ impl FromDaemon {
     /// `None`: not a line that a daemon would write.
     pub fn parse(line: &[u8]) -> Option<FromDaemon> {
         #[derive(Deserialize)]
-        struct Line {
-            #[serde(default)]
-            id: Option<Box<RawValue>>,
-            #[serde(default)]
-            method: Option<String>,
-            #[serde(default)]
-            params: Option<Box<RawValue>>,
+        struct Line<'a> {
+            #[serde(borrow, default)]
+            id: Option<&'a RawValue>,
+            #[serde(borrow, default)]
+            method: Option<Text<'a>>,
+            #[serde(borrow, default)]
+            params: Option<&'a RawValue>,
             #[serde(default)]
             result: Option<Box<RawValue>>,
             #[serde(default)]
             error: Option<RpcError>,
         }
         let line: Line = serde_json::from_slice(line).ok()?;
-        if let Some(method) = line.method {
-            let event = Event::decode(&method, line.params.as_deref());
+        if let Some(Text(method)) = line.method {
+            let event = Event::decode(&method, line.params);
             return Some(event.map_or(FromDaemon::Unknown, FromDaemon::Push));
         }
-        let id = line.id.as_deref().and_then(CallId::parse);
+        let id = line.id.and_then(CallId::parse);
         match (id, line.result, line.error) {
             (Some(id), Some(result), None) => Some(FromDaemon::Answer { id, outcome: Ok(result) }),
             (Some(id), None, Some(error)) => Some(FromDaemon::Answer { id, outcome: Err(error.into()) }),

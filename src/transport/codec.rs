@@ -96,7 +96,7 @@ impl LineDecoder {
 }
 
 fn newline(buffer: &[u8], from: usize) -> Option<usize> {
-    buffer[from..].iter().position(|b| *b == b'\n').map(|at| from + at)
+    memchr::memchr(b'\n', &buffer[from..]).map(|at| from + at)
 }
 
 fn take(buffer: &mut BytesMut, end: usize) -> Bytes {

@@ -60,7 +60,8 @@ fn an_idle_client_with_a_name_comes_back_and_one_without_does_not() {
         for link in [&named, &nameless] {
             let daemon = async {
                 let mut session = Session::accept(&listener).await;
-                while let Some(Incoming::Call { id, method, .. }) = session.next().await {
+                while let Some(line) = session.next().await {
+                    let Ok(Incoming::Call { id, method, .. }) = Incoming::parse(&line) else { return };
                     session.answer(&id, json!({})).await;
                     if method == "status" {
                         return;

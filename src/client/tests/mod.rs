@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use tokio::io::{AsyncWriteExt, ReadHalf, WriteHalf};
+use tokio_util::bytes::Bytes;
 
 use super::*;
 use crate::protocol::PROTOCOL;
@@ -47,18 +48,19 @@ impl Session {
         Session { lines: LineReader::new(reader, LINE_BYTES_MAX), writer }
     }
 
-    async fn next(&mut self) -> Option<Incoming> {
+    async fn next(&mut self) -> Option<Bytes> {
         // A client that ends with answers unread resets the connection.
         match self.lines.next().await.ok()?? {
-            Line::Whole(line) => Some(Incoming::parse(&line).unwrap()),
+            Line::Whole(line) => Some(line),
             Line::Oversized { .. } => panic!("an oversized line"),
         }
     }
 
     /// The next line, which is this call: its id and parameters.
     async fn call(&mut self, expected: &str) -> (CallId, String) {
-        match self.next().await {
-            Some(Incoming::Call { id, method, params }) if method == expected => {
+        let line = self.next().await;
+        match line.as_deref().map(Incoming::parse) {
+            Some(Ok(Incoming::Call { id, method, params })) if method == expected => {
                 (id, params.map(|p| p.get().to_owned()).unwrap_or_default())
             }
             other => panic!("{expected} was expected: {other:?}"),
@@ -66,8 +68,11 @@ impl Session {
     }
 
     async fn notification(&mut self, expected: &str) -> Option<Box<RawValue>> {
-        match self.next().await {
-            Some(Incoming::Notification { method, params }) if method == expected => params,
+        let line = self.next().await;
+        match line.as_deref().map(Incoming::parse) {
+            Some(Ok(Incoming::Notification { method, params })) if method == expected => {
+                params.map(ToOwned::to_owned)
+            }
             other => panic!("{expected} was expected: {other:?}"),
         }
     }
