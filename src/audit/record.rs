@@ -1,11 +1,11 @@
 //! One line of the audit log.
 
-use std::sync::Arc;
+use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
 use crate::protocol::hello::Role;
-use crate::protocol::message::{Body, MessageId, Sender};
+use crate::protocol::message::{Body, MessageId, SharedSender};
 use crate::protocol::name::Name;
 pub use crate::protocol::request::Verdict;
 use crate::protocol::time::Timestamp;
@@ -16,7 +16,7 @@ use crate::protocol::time::Timestamp;
 pub struct AuditRecord {
     pub at: Timestamp,
     /// A method of the wire, `share_file`, `share_command`, or `connect` for who was turned away at the door.
-    pub act: String,
+    pub act: Cow<'static, str>,
     /// In whose name; absent while it has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<Name>,
@@ -24,7 +24,7 @@ pub struct AuditRecord {
     pub role: Option<Role>,
     /// What the daemon knows of the process, as a message shows it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sender: Option<Arc<Sender>>,
+    pub sender: Option<SharedSender>,
     /// Who it was, where that is another user.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub uid: Option<u32>,
@@ -63,10 +63,10 @@ fn is_zero(number: &u64) -> bool {
 }
 
 impl AuditRecord {
-    pub fn new(at: Timestamp, act: &str, verdict: Verdict) -> AuditRecord {
+    pub fn new(at: Timestamp, act: &'static str, verdict: Verdict) -> AuditRecord {
         AuditRecord {
             at,
-            act: act.to_owned(),
+            act: act.into(),
             by: None,
             role: None,
             sender: None,

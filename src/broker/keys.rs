@@ -7,13 +7,18 @@ use crate::protocol::message::Data;
 use crate::protocol::refusal::{Refusal, RefusalCode};
 use crate::protocol::request::Send;
 
+/// What a sender calls a message, and which message it means by it.
+pub(super) struct Key {
+    pub(super) key: String,
+    pub(super) digest: u64,
+}
+
 impl Broker {
     /// What `key` stands for, if this sender used it before.
     pub(super) fn known_key(
         &self,
         from: MailboxId,
-        key: &str,
-        digest: u64,
+        Key { key, digest }: &Key,
     ) -> Result<Option<KeyRow>, Refusal> {
         let limit = self.limits.key_bytes;
         if key.is_empty() || key.len() > limit {
@@ -26,7 +31,7 @@ impl Broker {
         else {
             return Ok(None);
         };
-        if row.digest != digest {
+        if row.digest != *digest {
             return Err(Refusal::new(RefusalCode::KeyReused, "this `key` was used for another message")
                 .hint("use a new key for a new message"));
         }
@@ -34,15 +39,9 @@ impl Broker {
     }
 
     /// Remembers what became of a keyed message, and forgets the oldest keys of this sender.
-    pub(super) fn remember(
-        &mut self,
-        from: MailboxId,
-        key: Option<String>,
-        digest: u64,
-        outcomes: &[KeyOutcome],
-    ) {
+    pub(super) fn remember(&mut self, from: MailboxId, key: Option<Key>, outcomes: &[KeyOutcome]) {
         let stored = outcomes.iter().any(|o| matches!(o, KeyOutcome::Sent { .. }));
-        let (Some(key), true) = (key, stored) else { return };
+        let (Some(Key { key, digest }), true) = (key, stored) else { return };
         let row = KeyRow { at: self.wall(), digest, outcomes: outcomes.to_vec() };
         self.change(Mutation::PutKey(from, key, row));
         while let Some(mailbox) = self.state.mailboxes.get(&from) {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::protocol::message::{Body, Data, MessageId, Sender};
+use crate::protocol::message::{Body, Data, MessageId, SharedSender};
 use crate::protocol::name::{Name, NameKey};
 use crate::protocol::peer::ProcessId;
 use crate::protocol::refusal::Refusal;
@@ -138,7 +138,7 @@ pub struct MessageRow {
     pub hops: u32,
     /// When the conversation that this message continues began.
     pub chain_at: Timestamp,
-    pub sender: Sender,
+    pub sender: SharedSender,
 }
 
 /// One message in one mailbox, as far as it is durable: ready, or dead. Leases are volatile.

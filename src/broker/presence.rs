@@ -6,7 +6,7 @@ use super::SessionId;
 use super::mutation::{Holder, MailboxId, MailboxRow};
 use super::state::State;
 use crate::protocol::hello::{Hello, Role};
-use crate::protocol::message::MessageId;
+use crate::protocol::message::{MessageId, SharedSender};
 use crate::protocol::name::Name;
 use crate::protocol::peer::{Peer, ProcessId};
 use crate::protocol::refusal::{Refusal, RefusalCode};
@@ -22,6 +22,8 @@ pub struct Session {
     pub told: Told,
     /// How its agent is woken, by its own word.
     pub wakes: Wakes,
+    /// What its messages say of it.
+    pub sender: SharedSender,
     /// What the agent's client calls its own session, as this session knows it.
     pub client_session: Option<String>,
 }
@@ -62,7 +64,9 @@ pub enum Speaker {
 impl Session {
     pub fn new(hello: Hello, peer: Peer) -> Session {
         let (wakes, client_session) = (hello.wakes.unwrap_or_default(), hello.program_session.clone());
-        Session { hello, peer, mailbox: None, told: Told::default(), wakes, client_session }
+        let client = hello.program.as_deref().unwrap_or(&hello.client);
+        let sender = peer.sender(Some(client)).into();
+        Session { hello, peer, mailbox: None, told: Told::default(), wakes, sender, client_session }
     }
 }
 

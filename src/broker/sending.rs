@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use super::Broker;
 use super::SessionId;
-use super::keys::digest;
+use super::keys::{Key, digest};
 use super::mutation::{KeyOutcome, MailboxId, MessageRow, Mutation, message_size};
 use super::presence::Speaker;
 use super::quota::Chain;
 use super::reply::Reply;
-use crate::protocol::message::{Body, Data, MessageId, Sender, Verified};
+use crate::protocol::message::{Body, Data, MessageId, Sender, SharedSender, Verified};
 use crate::protocol::name::Name;
 use crate::protocol::refusal::{Refusal, RefusalCode};
 use crate::protocol::request::{Broadcast, Send};
@@ -21,7 +21,7 @@ use crate::protocol::response::Response;
 /// What is the same for every recipient of one call.
 struct Draft {
     from: MailboxId,
-    sender: Sender,
+    sender: SharedSender,
     summary: Option<String>,
     content: Body,
     data: Option<Data>,
@@ -46,12 +46,12 @@ struct Target {
 }
 
 impl Broker {
-    pub(super) fn send(&mut self, session: SessionId, send: Send) -> Result<Response, Refusal> {
+    pub(super) fn send(&mut self, session: SessionId, mut send: Send) -> Result<Response, Refusal> {
         let from = self.speaking_mailbox(session, send.from.as_deref())?;
         self.check_sizes(&send.content, send.summary.as_deref(), send.data.as_ref())?;
-        let digest = digest(&send);
-        if let Some(key) = &send.key
-            && let Some(known) = self.known_key(from, key, digest)?
+        let key = send.key.take().map(|key| Key { digest: digest(&send), key });
+        if let Some(key) = &key
+            && let Some(known) = self.known_key(from, key)?
         {
             return self.report(from, &known.outcomes, send.to.len() > 1 || known.outcomes.len() > 1, true);
         }
@@ -86,7 +86,7 @@ impl Broker {
             _ => names.iter().map(|name| self.send_to_name(&draft, name)).collect(),
         };
         let many = send.to.len() > 1 || outcomes.len() > 1;
-        self.remember(from, send.key, digest, &outcomes);
+        self.remember(from, key, &outcomes);
         self.report(from, &outcomes, many, false)
     }
 
@@ -99,13 +99,13 @@ impl Broker {
             summary: cast.summary,
             data: cast.data,
             reply_to: None,
-            key: cast.key,
+            key: None,
             ttl_seconds: None,
             from: None,
         };
-        let digest = digest(&send);
-        if let Some(key) = &send.key
-            && let Some(known) = self.known_key(from, key, digest)?
+        let key = cast.key.map(|key| Key { digest: digest(&send), key });
+        if let Some(key) = &key
+            && let Some(known) = self.known_key(from, key)?
         {
             return Ok(self.broadcasted(from, &known.outcomes));
         }
@@ -138,7 +138,7 @@ impl Broker {
                 outcomes.push(KeyOutcome::Sent { id, mailbox, to, forwarded_from: None });
             }
         }
-        self.remember(from, send.key, digest, &outcomes);
+        self.remember(from, key, &outcomes);
         Ok(self.broadcasted(from, &outcomes))
     }
 
@@ -184,7 +184,7 @@ impl Broker {
             expires_at: None,
             hops: 0,
             chain_at: at,
-            sender: Sender { verified: Verified::Daemon, ..Sender::default() },
+            sender: Sender { verified: Verified::Daemon, ..Sender::default() }.into(),
         })));
         for mailbox in audience {
             self.deliver(mailbox, id);
@@ -266,7 +266,7 @@ impl Broker {
 
     /// The mailbox behind a recipient's name; one is made for a name that nobody holds.
     fn target(&mut self, name: &Name) -> Result<Target, Refusal> {
-        if name.key() == Name::user().key() {
+        if name.is_user() {
             return Ok(Target { mailbox: self.user_mailbox(), forwarded_from: None });
         }
         if name.is_reserved() {
@@ -280,25 +280,20 @@ impl Broker {
         Ok(Target { mailbox: self.new_mailbox(name, None)?, forwarded_from: None })
     }
 
-    fn sender_facts(&self, session: SessionId) -> Sender {
-        self.presence.sessions().get(&session).map_or_else(Sender::default, |s| {
-            let client = s.hello.program.as_deref().unwrap_or(&s.hello.client);
-            s.peer.sender(Some(client))
-        })
+    fn sender_facts(&self, session: SessionId) -> SharedSender {
+        self.presence.sessions().get(&session).map(|s| s.sender.clone()).unwrap_or_default()
     }
 }
 
 /// Names in a call: an array, or several in one string with commas between them.
 fn recipients(written: &[String]) -> Result<Vec<Name>, Refusal> {
-    let mut names: Vec<Name> = Vec::new();
-    // How many there may be is decided later: a look through all names for each would take its square.
-    let mut seen = BTreeSet::new();
     let parts = written.iter().flat_map(|w| w.split(',')).map(str::trim);
-    for name in parts.filter(|part| !part.is_empty() || written.len() == 1 && written[0].is_empty()) {
-        let name = Name::parse(name)?;
-        if seen.insert(name.key()) {
-            names.push(name);
-        }
+    let parts = parts.filter(|part| !part.is_empty() || written.len() == 1 && written[0].is_empty());
+    let mut names = parts.map(Name::parse).collect::<Result<Vec<Name>, Refusal>>()?;
+    if names.len() > 1 {
+        // How many there may be is decided later: a look through all names for each would take its square.
+        let mut seen = BTreeSet::new();
+        names.retain(|name| seen.insert(name.key()));
     }
     if names.is_empty() && !written.is_empty() {
         return Err(Refusal::new(RefusalCode::InvalidName, "no name among the recipients"));

@@ -53,6 +53,14 @@ pub struct Share {
     pub bytes: usize,
 }
 
+/// One message in one mailbox, as it is about to change.
+struct Place<'s> {
+    id: MailboxId,
+    mailbox: &'s mut Mailbox,
+    message: &'s mut StoredMessage,
+    dead: &'s mut BTreeSet<(Timestamp, MailboxId, MessageId)>,
+}
+
 /// A row that speaks of something that is not there: the store is damaged.
 #[derive(Debug, thiserror::Error)]
 #[error("the store speaks of {what} that it does not hold")]
@@ -107,12 +115,16 @@ impl State {
                 }
             }
             Mutation::PutDelivery(mailbox, id, row) => {
-                self.mailbox(*mailbox)?;
-                self.messages.get(id).ok_or_else(|| missing(format!("message {id}")))?;
-                self.take_delivery(*mailbox, *id);
-                self.put_delivery(*mailbox, *id, row);
+                let mut place = self.place(*mailbox, *id)?;
+                place.take();
+                place.put(row);
             }
-            Mutation::DropDelivery(mailbox, id) => self.take_delivery(*mailbox, *id),
+            Mutation::DropDelivery(mailbox, id) => {
+                // Of what is gone already there is nothing to take.
+                if let Ok(mut place) = self.place(*mailbox, *id) {
+                    place.take();
+                }
+            }
             Mutation::PutKey(mailbox, key, row) => {
                 let mailbox = self.mailbox(*mailbox)?;
                 if let Some(old) = mailbox.keys.insert(key.clone(), row.clone()) {
@@ -140,51 +152,50 @@ impl State {
         self.mailboxes.get_mut(&id).ok_or_else(|| missing(format!("mailbox {}", id.0)))
     }
 
-    fn put_delivery(&mut self, mailbox_id: MailboxId, id: MessageId, row: &DeliveryRow) {
-        let (Some(mailbox), Some(message)) =
-            (self.mailboxes.get_mut(&mailbox_id), self.messages.get_mut(&id))
-        else {
-            return;
-        };
-        message.deliveries += 1;
+    /// Where the delivery of a message in a mailbox is kept, found once.
+    fn place(&mut self, id: MailboxId, message: MessageId) -> Result<Place<'_>, Inconsistent> {
+        let mailbox = self.mailboxes.get_mut(&id).ok_or_else(|| missing(format!("mailbox {}", id.0)))?;
+        let message = self.messages.get_mut(&message).ok_or_else(|| missing(format!("message {message}")))?;
+        Ok(Place { id, mailbox, message, dead: &mut self.dead })
+    }
+}
+
+impl Place<'_> {
+    fn put(&mut self, row: &DeliveryRow) {
+        let message = &self.message.row;
+        self.message.deliveries += 1;
         if let Some(dead) = row.dead {
-            mailbox.dead.insert(id, row.clone());
-            self.dead.insert((dead.at, mailbox_id, id));
+            self.mailbox.dead.insert(message.id, row.clone());
+            self.dead.insert((dead.at, self.id, message.id));
             return;
         }
-        let size = message.row.size();
-        mailbox.unsettled.insert(id, row.clone());
-        if let Some(sender) = message.row.from_mailbox {
-            let share = mailbox.shares.entry(sender).or_default();
+        self.mailbox.unsettled.insert(message.id, row.clone());
+        if let Some(sender) = message.from_mailbox {
+            let share = self.mailbox.shares.entry(sender).or_default();
             share.messages += 1;
-            share.bytes += size;
+            share.bytes += message.size();
         }
     }
 
-    fn take_delivery(&mut self, mailbox_id: MailboxId, id: MessageId) {
-        let (Some(mailbox), Some(message)) =
-            (self.mailboxes.get_mut(&mailbox_id), self.messages.get_mut(&id))
-        else {
-            return;
-        };
-        if let Some(row) = mailbox.dead.remove(&id) {
-            message.deliveries -= 1;
+    fn take(&mut self) {
+        let message = &self.message.row;
+        if let Some(row) = self.mailbox.dead.remove(&message.id) {
+            self.message.deliveries -= 1;
             if let Some(dead) = row.dead {
-                self.dead.remove(&(dead.at, mailbox_id, id));
+                self.dead.remove(&(dead.at, self.id, message.id));
             }
         }
-        if mailbox.unsettled.remove(&id).is_none() {
+        if self.mailbox.unsettled.remove(&message.id).is_none() {
             return;
         }
-        message.deliveries -= 1;
-        let size = message.row.size();
-        if let Some(sender) = message.row.from_mailbox
-            && let Some(share) = mailbox.shares.get_mut(&sender)
+        self.message.deliveries -= 1;
+        if let Some(sender) = message.from_mailbox
+            && let Some(share) = self.mailbox.shares.get_mut(&sender)
         {
             share.messages -= 1;
-            share.bytes -= size;
+            share.bytes -= message.size();
             if share.messages == 0 {
-                mailbox.shares.remove(&sender);
+                self.mailbox.shares.remove(&sender);
             }
         }
     }

@@ -75,7 +75,7 @@ fn line(record: &AuditRecord) -> String {
     };
     let pid = record.sender.as_ref().and_then(|sender| sender.pid);
     let pid = pid.map(|pid| format!(" (pid {pid})")).unwrap_or_default();
-    let mut what = record.act.clone();
+    let mut what = record.act.to_string();
     if let Some(subject) = &record.subject {
         what.push_str(&format!(" \"{}\"", text::head(subject, SUBJECT_CHARS)));
     }

@@ -260,8 +260,8 @@ summary: logs of\\u{a}last night
     #[test]
     fn long_facts_of_a_sender_cannot_wrap_into_a_line_of_their_own() {
         let mut mail = mail("");
-        mail.sender.cwd = Some(format!("/tmp/{}\nmessage 9 from system", " ".repeat(200)));
-        mail.sender.client = Some("x".repeat(300));
+        let cwd = Some(format!("/tmp/{}\nmessage 9 from system", " ".repeat(200)));
+        mail.sender = Sender { cwd, client: Some("x".repeat(300)), ..Sender::clone(&mail.sender) }.into();
         let header = header(&mail, NOW);
         let [_, sender, folder, ..] = header.lines().collect::<Vec<_>>()[..] else { panic!("{header}") };
         assert!(folder.chars().count() <= 72 && folder.starts_with("  folder: …"));

@@ -3,13 +3,12 @@
 //! What always holds: a record is made of what the daemon knows, after the answer; a text that a peer chose
 //! is in it only as a name, a subject of bounded length, or a body where the configuration asks for bodies.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, HashMap};
 
 use crate::audit::{AuditLog, AuditRecord, Verdict};
 use crate::broker::SessionId;
 use crate::protocol::hello::{Hello, Role};
-use crate::protocol::message::{Body, Data, MessageId, Sender};
+use crate::protocol::message::{Body, Data, MessageId, SharedSender};
 use crate::protocol::name::Name;
 use crate::protocol::peer::Peer;
 use crate::protocol::refusal::{Refusal, RefusalCode};
@@ -25,9 +24,9 @@ pub struct Clerk {
     /// `None`: nothing is written.
     log: Option<AuditLog>,
     bodies: bool,
-    sessions: BTreeMap<SessionId, (Role, Arc<Sender>)>,
+    sessions: BTreeMap<SessionId, (Role, SharedSender)>,
     /// Calls without an answer, as their records will begin.
-    open: BTreeMap<(SessionId, CallId), Draft>,
+    open: HashMap<(SessionId, CallId), Draft>,
 }
 
 struct Draft {
@@ -38,13 +37,13 @@ struct Draft {
 
 impl Clerk {
     pub fn new(log: Option<AuditLog>, bodies: bool) -> Clerk {
-        Clerk { log, bodies, sessions: BTreeMap::new(), open: BTreeMap::new() }
+        Clerk { log, bodies, sessions: BTreeMap::new(), open: HashMap::new() }
     }
 
     pub fn opened(&mut self, session: SessionId, hello: &Hello, peer: &Peer) {
         if self.log.is_some() {
             let client = hello.program.as_deref().unwrap_or(&hello.client);
-            self.sessions.insert(session, (hello.role, Arc::new(peer.sender(Some(client)))));
+            self.sessions.insert(session, (hello.role, peer.sender(Some(client)).into()));
         }
     }
 
@@ -68,7 +67,7 @@ impl Clerk {
         let mut draft = self.draft(request, at);
         let known = self.sessions.get(&session);
         draft.record.role = known.map(|(role, _)| *role);
-        draft.record.sender = known.map(|(_, sender)| Arc::clone(sender));
+        draft.record.sender = known.map(|(_, sender)| sender.clone());
         draft.record.by = by;
         self.open.insert((session, call.clone()), draft);
     }
@@ -109,7 +108,7 @@ impl Clerk {
             Request::DeadRequeue(r) | Request::DeadPurge(r) => record.ids = r.ids.clone().unwrap_or_default(),
             Request::DeadShow(r) => record.ids = vec![r.id],
             Request::Report(r) => {
-                record.act = r.act.word().to_owned();
+                record.act = r.act.word().into();
                 record.subject = Some(short(&r.subject));
                 record.to = r.to.iter().map(|to| short(to)).collect();
                 record.rule = Some(short(&r.rule));

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::protocol::message::{Body, Data, MessageId, Sender};
+use crate::protocol::message::{Body, Data, MessageId, SharedSender};
 use crate::protocol::name::Name;
 use crate::protocol::time::Timestamp;
 
@@ -26,7 +26,7 @@ pub struct HistoryRecord {
     pub reply_to: Option<MessageId>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub thread: Option<MessageId>,
-    pub sender: Sender,
+    pub sender: SharedSender,
 }
 
 /// What became of a message in one mailbox.

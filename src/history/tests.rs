@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::*;
-use crate::protocol::message::{Body, Data, MessageId, Sender};
+use crate::protocol::message::{Body, Data, MessageId, SharedSender};
 use crate::protocol::name::Name;
 use crate::protocol::time::Timestamp;
 
@@ -71,7 +71,7 @@ fn record(id: u64, at: Timestamp) -> HistoryRecord {
         data: None,
         reply_to: None,
         thread: None,
-        sender: Sender::default(),
+        sender: SharedSender::default(),
     }
 }
 

@@ -1,10 +1,12 @@
 //! A message as its reader sees it, and the parts it is made of.
 
 use std::fmt;
-use std::sync::Arc;
+use std::ops::Deref;
+use std::sync::{Arc, OnceLock};
 
-use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
+use serde::de::Visitor;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::value::{RawValue, to_raw_value};
 
 use super::name::Name;
 use super::time::Timestamp;
@@ -22,9 +24,30 @@ impl fmt::Display for MessageId {
 
 /// The text of a message. Shared, never copied on its way through the daemon; its `Debug` shows
 /// only the length, so that no log holds mail.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct Body(pub Arc<str>);
+
+/// By hand, since a text goes through a `String` otherwise and is copied once more.
+impl<'de> Deserialize<'de> for Body {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Body, D::Error> {
+        struct Text;
+
+        impl Visitor<'_> for Text {
+            type Value = Body;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string")
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Body, E> {
+                Ok(Body(text.into()))
+            }
+        }
+
+        deserializer.deserialize_str(Text)
+    }
+}
 
 impl Default for Body {
     fn default() -> Body {
@@ -87,6 +110,52 @@ pub struct Sender {
     pub interactive: bool,
 }
 
+/// A [`Sender`] as its messages and the audit log have it: shared by all of them, and put into JSON once.
+/// In full it is longer than most messages.
+#[derive(Clone, Debug, Default)]
+pub struct SharedSender(Arc<Told>);
+
+#[derive(Debug, Default)]
+struct Told {
+    sender: Sender,
+    json: OnceLock<Box<RawValue>>,
+}
+
+impl From<Sender> for SharedSender {
+    fn from(sender: Sender) -> SharedSender {
+        SharedSender(Arc::new(Told { sender, json: OnceLock::new() }))
+    }
+}
+
+impl Deref for SharedSender {
+    type Target = Sender;
+
+    fn deref(&self) -> &Sender {
+        &self.0.sender
+    }
+}
+
+impl PartialEq for SharedSender {
+    fn eq(&self, other: &SharedSender) -> bool {
+        **self == **other
+    }
+}
+
+impl Eq for SharedSender {}
+
+impl Serialize for SharedSender {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let json = || to_raw_value(&self.0.sender).expect("texts, numbers and flags have a JSON form");
+        self.0.json.get_or_init(json).serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for SharedSender {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<SharedSender, D::Error> {
+        Sender::deserialize(deserializer).map(SharedSender::from)
+    }
+}
+
 /// What the kernel said of a peer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -138,7 +207,7 @@ pub struct Mail {
     pub redelivered: bool,
     /// How often it was handed out to a reader that died with it, and this time.
     pub delivery: u32,
-    pub sender: Sender,
+    pub sender: SharedSender,
 }
 
 /// Form of a message that is too large to be shown at once.

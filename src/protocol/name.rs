@@ -1,6 +1,7 @@
 //! The name of an instance. A [`Name`] in hand has passed the rule; nothing checks it again.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -25,11 +26,11 @@ pub const RESERVED: [&str; 12] = [
     "none",
 ];
 
-/// An instance's name as its holder spelled it. Two names that differ only in case are one name:
+/// An instance's name as its holder spelled it. Shared, since each message and each answer has some. Two names that differ only in case are one name:
 /// compare [`Name::key`]s.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String")]
-pub struct Name(String);
+pub struct Name(Arc<str>);
 
 /// A name with its case removed: what uniqueness is about.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -41,7 +42,7 @@ impl Name {
         let allowed = |b: u8| b.is_ascii_alphanumeric() || b == b'_' || b == b'-';
         let fits = (1..=NAME_BYTES_MAX).contains(&text.len());
         if fits && text.bytes().all(allowed) && !text.starts_with('-') {
-            return Ok(Name(text.to_owned()));
+            return Ok(Name(text.into()));
         }
         let shown: String = text.chars().take(NAME_BYTES_MAX + 8).collect();
         Err(Refusal::new(RefusalCode::InvalidName, format!("{shown:?} is not a name"))
@@ -50,12 +51,16 @@ impl Name {
 
     /// The daemon's own name, sender of notices.
     pub fn system() -> Name {
-        Name("system".to_owned())
+        Name("system".into())
     }
 
     /// The name of the person at this machine.
     pub fn user() -> Name {
-        Name("user".to_owned())
+        Name("user".into())
+    }
+
+    pub fn is_user(&self) -> bool {
+        self.0.eq_ignore_ascii_case("user")
     }
 
     pub fn as_str(&self) -> &str {
@@ -67,7 +72,7 @@ impl Name {
     }
 
     pub fn is_reserved(&self) -> bool {
-        RESERVED.contains(&self.key().0.as_str())
+        RESERVED.iter().any(|reserved| self.0.eq_ignore_ascii_case(reserved))
     }
 
     /// A name for a session that has none: the folder's name reduced to the allowed characters,
@@ -80,8 +85,8 @@ impl Name {
         base = base.trim_matches('-').to_owned();
         base.truncate(NAME_BYTES_MAX - suffix.len());
         let base = base.trim_end_matches('-');
-        let base = if base.is_empty() || Name(base.to_owned()).is_reserved() { "agent" } else { base };
-        Name(format!("{base}{suffix}"))
+        let base = if base.is_empty() || Name(base.into()).is_reserved() { "agent" } else { base };
+        Name(format!("{base}{suffix}").into())
     }
 }
 

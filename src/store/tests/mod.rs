@@ -108,7 +108,7 @@ fn message(id: u64, content: &str) -> Mutation {
         expires_at: Some(Timestamp(6)),
         hops: 3,
         chain_at: Timestamp(5),
-        sender: Sender { client: Some("claude-code".to_owned()), pid: Some(7), ..Sender::default() },
+        sender: Sender { client: Some("claude-code".to_owned()), pid: Some(7), ..Sender::default() }.into(),
     }))
 }
 
