@@ -34,18 +34,17 @@ impl Lines {
 
     /// Takes what one read gave, read at `now`.
     pub fn push(&mut self, chunk: &[u8], now: Stamp) {
-        for part in chunk.split_inclusive(|byte| *byte == b'\n') {
-            let (part, ends) = match part {
-                [part @ .., b'\n'] => (part, true),
-                part => (part, false),
-            };
+        let mut rest = chunk;
+        while !rest.is_empty() {
+            let end = memchr::memchr(b'\n', rest);
             if self.line.is_empty() && self.skipping.is_none() {
                 self.began = now;
             }
-            self.append(part);
-            if ends {
+            self.append(&rest[..end.unwrap_or(rest.len())]);
+            if end.is_some() {
                 self.end_line();
             }
+            rest = end.map_or(&[], |end| &rest[end + 1..]);
         }
     }
 

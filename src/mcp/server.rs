@@ -338,7 +338,8 @@ fn thread(meta: &RequestMetaObject) -> Option<&str> {
 
 /// One JSON, as structured content and as the one text block: clients show a model only one of the two.
 fn result(value: Value, is_error: bool) -> CallToolResult {
-    let text = vec![ContentBlock::text(value.to_string())];
+    let text = serde_json::to_string(&value).expect("a value has string keys only");
+    let text = vec![ContentBlock::text(text)];
     let mut result = if is_error { CallToolResult::error(text) } else { CallToolResult::success(text) };
     result.structured_content = Some(value);
     result

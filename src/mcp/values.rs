@@ -9,6 +9,10 @@ pub const VALUES_ELSEWHERE_MAX: usize = 10_000;
 
 /// Whether the JSON of `line` holds more than `most` values. Any bytes will do.
 pub fn more_than(line: &[u8], most: usize) -> bool {
+    if line.len() < most {
+        // Each takes a byte at least.
+        return false;
+    }
     // What stands in strings counts for too much here, and most lines are short of commas all the same.
     let marks = line.iter().filter(|byte| begins_a_value(**byte)).count();
     marks >= most && outside_strings(line) >= most

@@ -89,6 +89,10 @@ impl AsyncRead for Input {
             let unfilled = buffer.initialize_unfilled();
             match ready.try_io(|file| file.get_ref().read(unfilled)) {
                 Ok(Ok(count)) => {
+                    if (1..unfilled.len()).contains(&count) {
+                        // It is empty now, and tells when it is not: no read to find that out.
+                        ready.clear_ready();
+                    }
                     buffer.advance(count);
                     return Poll::Ready(Ok(()));
                 }
