@@ -29,8 +29,24 @@ pub(super) fn look(path: &Path) -> Result<Found, StoreError> {
 }
 
 pub(super) fn open(path: &Path) -> Result<File, StoreError> {
+    open_with(path, false)
+}
+
+/// Opens a file, or makes one that is there after a power cut, too, and empty.
+pub(super) fn open_or_create(path: &Path) -> Result<File, StoreError> {
+    // An empty one may have been made by a process that was killed before it came to the next lines.
+    let is_there = matches!(look(path)?, Found::Something);
+    let file = open_with(path, true)?;
+    if !is_there {
+        files::sync_dir(files::parent(path))
+            .map_err(|error| StoreError::from_io(format!("cannot create {}", path.display()), error))?;
+    }
+    Ok(file)
+}
+
+fn open_with(path: &Path, create: bool) -> Result<File, StoreError> {
     #[cfg_attr(not(windows), expect(unused_mut, reason = "only Windows holds a file to its name"))]
-    let mut options = files::options().read(true).write(true).clone();
+    let mut options = files::options().read(true).write(true).create(create).clone();
     #[cfg(windows)]
     {
         use std::os::windows::fs::OpenOptionsExt;
@@ -59,15 +75,23 @@ pub(super) fn create(
     files::sync_dir(files::parent(path)).map_err(failed)
 }
 
-/// Copies the file, to be found as `….schema-N` when a migration turns out badly.
-pub(super) fn copy_aside(path: &Path, schema: u64) -> Result<(), StoreError> {
+/// Copies the store's file, to be found as `….schema-N` when a migration turns out badly, and its journal, where
+/// there is one, to the same name with `.journal` behind it.
+pub(super) fn copy_aside(path: &Path, journal: &Path, schema: u64) -> Result<(), StoreError> {
     let copy = beside(path, &format!("schema-{schema}"));
+    if let Found::Something = look(journal)? {
+        copy_one(journal, &beside(&copy, "journal"))?;
+    }
+    copy_one(path, &copy)
+}
+
+fn copy_one(path: &Path, copy: &Path) -> Result<(), StoreError> {
     let failed = |error: io::Error| {
         StoreError::from_io(format!("cannot copy the store to {} before changing it", copy.display()), error)
     };
-    self::copy(path, &copy).map_err(|error| {
+    self::copy(path, copy).map_err(|error| {
         // A part of it is no use, and takes the room that the next try needs.
-        let _ = fs::remove_file(&copy);
+        let _ = fs::remove_file(copy);
         failed(error)
     })?;
     files::sync_dir(files::parent(path)).map_err(failed)
@@ -163,6 +187,25 @@ impl Place {
 
     pub(super) fn size_bytes(&self) -> u64 {
         fs::metadata(&self.path).map_or(0, |metadata| metadata.len())
+    }
+}
+
+/// Where the two files of a store are.
+pub(super) struct Places {
+    pub(super) store: Place,
+    pub(super) journal: Option<Place>,
+}
+
+impl Places {
+    pub(super) fn check(&self) -> Result<(), StoreError> {
+        self.store.check()?;
+        self.journal.as_ref().map_or(Ok(()), Place::check)
+    }
+
+    /// See [`Place::forget_cached`].
+    pub(super) fn forget_cached(&self) {
+        self.store.forget_cached();
+        self.journal.iter().for_each(Place::forget_cached);
     }
 }
 

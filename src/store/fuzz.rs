@@ -2,8 +2,8 @@
 
 use std::fmt::Debug;
 
+use super::layout::key_parts;
 use super::rows::{Place, Row, RowWriter, decode, with_checksum};
-use super::tables::key_parts;
 use crate::broker::mutation::{Counters, DeliveryRow, KeyRow, MailboxRow, MessageRow, NameRow, ReceiptRow};
 
 /// Reads `bytes` as a row of a table, with a right header of their own if `table` is even, and stores

@@ -1,11 +1,13 @@
 //! Schemas, forward only: an older store is brought up to the newest schema in one transaction, a
-//! newer one is refused. The procedure for a new schema is in [`super::tables`].
+//! newer one is refused. The procedure for a new schema is in [`super::layout`].
 
 use redb::{Database, ReadableDatabase, WriteTransaction};
 
 use super::StoreError;
+use super::journal::Mark;
+use super::reading;
 use super::redb::begin_write;
-use super::tables::{self, Tables};
+use super::tables::Tables;
 
 /// Makes the rows of one schema into those of the next.
 pub(super) type Step = fn(&WriteTransaction) -> Result<(), StoreError>;
@@ -14,6 +16,8 @@ pub(super) type Step = fn(&WriteTransaction) -> Result<(), StoreError>;
 pub(super) const STEPS: &[Step] = &[
     // 2: large messages have a table of their own, which is made with the others. Those that stand among the
     // small ones may stay there.
+    |_| Ok(()),
+    // 3: a journal stands beside the store, which an older ipcd would not look into.
     |_| Ok(()),
 ];
 
@@ -43,7 +47,7 @@ pub(super) fn judge(found: Option<u64>, steps: &[Step]) -> Result<Verdict, Store
 /// Gives a new store its tables and takes an old one through the steps that it lacks, in one
 /// transaction.
 pub(super) fn bring_up(db: &Database, steps: &[Step], two_phase: bool) -> Result<Verdict, StoreError> {
-    let verdict = judge(tables::schema(&db.begin_read()?)?, steps)?;
+    let verdict = judge(reading::schema(&db.begin_read()?)?, steps)?;
     let lacking = match verdict {
         Verdict::Newest => return Ok(verdict),
         Verdict::Fresh => &[],
@@ -57,6 +61,9 @@ pub(super) fn bring_up(db: &Database, steps: &[Step], two_phase: bool) -> Result
     let mut tables = Tables::new(&write);
     tables.create()?;
     tables.put_schema(newest(steps))?;
+    if reading::mark(&db.begin_read()?)?.is_none() {
+        tables.put_mark(Mark::first())?;
+    }
     drop(tables);
     write.commit()?;
     if let Verdict::Old(found) = verdict {

@@ -10,15 +10,20 @@
 //!   every start, and each row has one of its own, which holds in its own place alone.
 //! - A store that fails once refuses from then on; it is opened again before it is believed again.
 
+mod cells;
+mod checkpoint;
 mod faults;
 mod file;
 #[cfg(feature = "fuzzing")]
 mod fuzz;
 mod head;
+mod journal;
+mod layout;
 mod memory;
 mod migrate;
 mod opening;
 mod peek;
+mod reading;
 mod redb;
 mod reserve;
 mod rows;
@@ -120,6 +125,13 @@ pub enum StoreError {
     },
 }
 
+impl StoreOptions {
+    /// What was committed and is not in the store's file yet.
+    pub fn journal(&self) -> PathBuf {
+        file::beside(&self.path, "journal")
+    }
+}
+
 impl StoreError {
     fn failed(doing: impl Into<String>, source: impl Into<Box<dyn Error + Send + Sync>>) -> StoreError {
         StoreError::Failed { doing: doing.into(), source: source.into() }
@@ -141,9 +153,10 @@ impl StoreError {
         use StoreError::*;
         let (code, hint) = match self {
             Full(_) => (RefusalCode::StoreFull, "free some disk space, then try again"),
-            Damaged(_) => {
-                (RefusalCode::StoreDamaged, "move the file aside, keep it, and start ipcd again without it")
-            }
+            Damaged(_) => (
+                RefusalCode::StoreDamaged,
+                "move the file and its journal aside, keep them, and start ipcd again without them",
+            ),
             TooNew { .. } => (RefusalCode::StoreTooNew, "start the newer ipcd that wrote it"),
             UnsafeDirectory(_) => (
                 RefusalCode::UnsafeDirectory,

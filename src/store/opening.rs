@@ -1,21 +1,28 @@
-//! From a file to a database that can be believed, and what it holds; and new files in its place.
+//! From the files to a database that can be believed, and what it holds; and new files in their place.
 //!
-//! What always holds: redb opens a file with all its checks, or not at all.
+//! What always holds: redb opens a file with all its checks, or not at all; and what the journal holds is in the
+//! tables before a row is read.
 
-use std::path::Path;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
 use redb::backends::FileBackend;
 use redb::{Builder, Database, ReadableDatabase, StorageBackend};
 
+use super::cells::{CellWriter, net};
+use super::checkpoint;
 use super::faults::guarded;
-use super::file::{self, Place};
+use super::file::{self, Found, Place, Places};
+use super::journal::{self, Journal, Mark, Outstanding};
 use super::migrate::{self, STEPS, Step, Verdict};
+use super::reading::{self, Rows};
 use super::redb::begin_write;
-use super::tables::{Rows, Tables};
+use super::tables::Tables;
 use super::{StoreError, StoreOptions};
-use crate::broker::mutation::Mutation;
+use crate::broker::mutation::{Counters, Mutation};
+use crate::files;
 
 /// Bytes of pages that redb keeps in memory. All mail is in the broker's memory already: the cache
 /// serves the upper pages of the trees. redb's own default is 1 GiB.
@@ -25,6 +32,10 @@ const CACHE_BYTES: usize = 4 << 20;
 /// a daemon that was killed holds it until the kernel has done away with it.
 pub(super) const OPEN_TRIES: u32 = 500;
 const OPEN_PAUSE: Duration = Duration::from_millis(10);
+
+/// Rows of a journal that a start on a full disk brings into the tables in one commit: each writes a page or more
+/// anew, and the old ones are free only after the next.
+const PIECE_ROWS: usize = 16;
 
 /// Opens one store again.
 pub(super) type Opener = Box<dyn Fn() -> Result<Opened, StoreError> + Send>;
@@ -62,9 +73,9 @@ pub(super) fn create_with(path: &Path, rows: &[Mutation], two_phase: bool) -> Re
         guarded(|| {
             let db = build(FileBackend::new(file)?)?;
             migrate::bring_up(&db, STEPS, two_phase)?;
-            let write = begin_write(&db, two_phase)?;
-            Tables::new(&write).apply_all(rows)?;
-            write.commit()?;
+            let mut cells = CellWriter::default();
+            cells.write(rows)?;
+            checkpoint::write(&db, cells.written(), None, two_phase)?;
             Ok(db.close()?)
         })
     })
@@ -73,10 +84,15 @@ pub(super) fn create_with(path: &Path, rows: &[Mutation], two_phase: bool) -> Re
 /// A database that was opened, and what it holds.
 pub(super) struct Opened {
     pub(super) db: Database,
+    /// None where there is no room for one, and for commits of two phases.
+    pub(super) journal: Option<Journal>,
+    /// What the tables say of the journal.
+    pub(super) mark: Mark,
     pub(super) two_phase: bool,
-    pub(super) place: Option<Place>,
+    pub(super) places: Option<Places>,
     pub(super) rows: Rows,
     pub(super) fresh: bool,
+    pub(super) warnings: Vec<String>,
 }
 
 pub(super) fn opener(options: &StoreOptions) -> Opener {
@@ -84,20 +100,157 @@ pub(super) fn opener(options: &StoreOptions) -> Opener {
     Box::new(move || read(&options, STEPS, OPEN_TRIES))
 }
 
-/// Opens an existing file and reads it.
+/// Opens existing files and reads them.
 pub(super) fn read(options: &StoreOptions, steps: &[Step], tries: u32) -> Result<Opened, StoreError> {
+    match read_with(options, steps, tries, usize::MAX) {
+        Err(StoreError::Full(_)) => read_with(options, steps, tries, PIECE_ROWS),
+        done => done,
+    }
+}
+
+fn read_with(
+    options: &StoreOptions,
+    steps: &[Step],
+    tries: u32,
+    piece_rows: usize,
+) -> Result<Opened, StoreError> {
     let (db, place) = patiently(tries, || {
         let (backend, place) = backend(&options.path)?;
         Ok((guarded(|| build(backend))?, place))
     })?;
-    let opened = guarded(|| recover(db, steps, options.two_phase))?;
-    Ok(Opened { place: Some(place), ..opened })
+    let (journal, journal_place) = match journal(&options.journal()) {
+        Ok((file, place)) => (Some(file), Some(place)),
+        // Not even the room for its name.
+        Err(StoreError::Full(_)) => (None, None),
+        Err(error) => return Err(error),
+    };
+    let opened = guarded(|| recover(db, journal, steps, options.two_phase, piece_rows))?;
+    Ok(Opened { places: Some(Places { store: place, journal: journal_place }), ..opened })
 }
 
-pub(super) fn recover(db: Database, steps: &[Step], two_phase: bool) -> Result<Opened, StoreError> {
+fn journal(path: &Path) -> Result<(Box<dyn StorageBackend>, Place), StoreError> {
+    let file = file::open_or_create(path)?;
+    let place = Place::of(path, &file)?;
+    Ok((Box::new(FileBackend::new(file)?), place))
+}
+
+/// Looks whether a journal has all that the tables lack, before a byte changes.
+pub(super) fn check_journal(path: &Path, mark: Option<Mark>) -> Result<(), StoreError> {
+    match (mark, file::look(path)?) {
+        (Some(mark), Found::Something) => {
+            lacking(&journal::read(&FileBackend::new(file::open(path)?)?)?, mark).map(drop)
+        }
+        _ => Ok(()),
+    }
+}
+
+fn lacking(journal: &[u8], mark: Mark) -> Result<Outstanding, StoreError> {
+    let found = journal::outstanding(journal, mark);
+    match found.damaged {
+        true => Err(StoreError::Damaged("a record is missing between it and its journal".to_owned())),
+        false => Ok(found),
+    }
+}
+
+/// Moves a journal out of the way of a store that is about to be made: what it holds is that of one that was
+/// removed. Where it is then.
+pub(super) fn keep_journal_of_another(options: &StoreOptions) -> Result<Option<PathBuf>, StoreError> {
+    let path = options.journal();
+    let Found::Something = file::look(&path)? else { return Ok(None) };
+    if !journal::holds_records(&journal::read(&FileBackend::new(file::open(&path)?)?)?) {
+        return Ok(None);
+    }
+    let mut names = (1..u32::MAX).map(|number| file::beside(&path, &format!("left-{number}")));
+    let Some(kept) = names.find(|name| fs::symlink_metadata(name).is_err()) else { return Ok(None) };
+    fs::rename(&path, &kept)
+        .and_then(|()| files::sync_dir(files::parent(&path)))
+        .map_err(|error| StoreError::from_io(format!("cannot move {} aside", path.display()), error))?;
+    Ok(Some(kept))
+}
+
+const LOST: &str = "the journal of the store is gone, or a part of it: mail that was sent last may be lost, and mail that was read may come again";
+
+pub(super) fn recover(
+    db: Database,
+    file: Option<Box<dyn StorageBackend>>,
+    steps: &[Step],
+    two_phase: bool,
+    piece_rows: usize,
+) -> Result<Opened, StoreError> {
+    migrate::judge(reading::schema(&db.begin_read()?)?, steps)?;
+    let mut warnings = Vec::new();
+    if let Some(mark) = reading::mark(&db.begin_read()?)? {
+        let held = file.as_ref().map_or_else(|| Ok(Vec::new()), |file| journal::read(&**file))?;
+        if (held.len() as u64) < mark.bytes {
+            warn(&mut warnings, LOST.to_owned());
+        }
+        let found = lacking(&held, mark)?;
+        if let Some(file) = &file
+            && found.after != mark
+        {
+            // What a daemon that was killed wrote and did not sync is read, and may not be on the disk yet.
+            file.sync_data()?;
+            bring_in(&db, &found, two_phase, piece_rows)?;
+        }
+    }
     let fresh = migrate::bring_up(&db, steps, two_phase)? == Verdict::Fresh;
-    let rows = Rows::read(&db.begin_read()?)?;
-    Ok(Opened { db, two_phase, place: None, rows, fresh })
+    let read = db.begin_read()?;
+    let mark = reading::mark(&read)?
+        .ok_or_else(|| StoreError::Damaged("it does not say where its journal begins".to_owned()))?;
+    let rows = Rows::read(&read)?;
+    drop(read);
+    let journal = match two_phase {
+        true => None,
+        false => file.and_then(|file| begin(file, mark)),
+    };
+    Ok(Opened { db, journal, mark, two_phase, places: None, rows, fresh, warnings })
+}
+
+/// Without a journal each commit goes into the tables, as it does where there is no room for one.
+fn begin(file: Box<dyn StorageBackend>, mark: Mark) -> Option<Journal> {
+    let journal = Journal::new(file, mark);
+    journal.inspect_err(|error| tracing::warn!(%error, "going on without a journal")).ok()
+}
+
+/// Brings what the tables lack into them, so many rows in one commit.
+///
+/// What ends it half way leaves rows that the next one makes the same once more.
+fn bring_in(
+    db: &Database,
+    found: &Outstanding,
+    two_phase: bool,
+    piece_rows: usize,
+) -> Result<(), StoreError> {
+    let rows = net(&found.payloads)?;
+    let mut pieces = rows.chunks(piece_rows).peekable();
+    loop {
+        let piece = pieces.next().unwrap_or_default();
+        let write = begin_write(db, two_phase)?;
+        let mut tables = Tables::new(&write);
+        piece.iter().try_for_each(|cell| tables.apply(cell))?;
+        let is_last = pieces.peek().is_none();
+        if is_last {
+            tables.put_mark(found.after)?;
+        }
+        drop(tables);
+        write.commit()?;
+        if is_last {
+            return Ok(());
+        }
+    }
+}
+
+pub(super) fn last_counters(mutations: &[Mutation]) -> Option<&Counters> {
+    mutations.iter().rev().find_map(|mutation| match mutation {
+        Mutation::PutCounters(counters) => Some(counters),
+        _ => None,
+    })
+}
+
+/// For a person to know, and logged.
+pub(super) fn warn(warnings: &mut Vec<String>, warning: String) {
+    tracing::error!("{warning}");
+    warnings.push(warning);
 }
 
 pub(super) fn patiently<T>(

@@ -1,5 +1,5 @@
 //! A look into a store that leaves every byte of it alone. Opening a redb file writes to it, and
-//! after a crash it repairs it; so the schema is read through an [`Overlay`], which keeps what is
+//! after a crash it repairs it; so what it says of itself is read through an [`Overlay`], which keeps what is
 //! written to itself and forgets it. A store that turns out to be too new stays as it was.
 
 use std::collections::BTreeMap;
@@ -11,17 +11,26 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use redb::backends::FileBackend;
 use redb::{BackendError, Builder, ReadableDatabase, StorageBackend};
 
-use super::{StoreError, tables};
+use super::journal::Mark;
+use super::{StoreError, reading};
 
 /// One row is read: a small cache will do.
 const CACHE_BYTES: usize = 1 << 20;
 /// What is kept of a write, in bytes: redb's own page.
 const BLOCK_BYTES: usize = 4096;
 
-/// The schema of the store in `file`, `None` when nothing was ever committed to it.
-pub(super) fn schema(file: FileBackend) -> Result<Option<u64>, StoreError> {
+/// What a store says of itself.
+pub(super) struct Seen {
+    /// `None`: nothing was ever committed to it.
+    pub(super) schema: Option<u64>,
+    /// Where in the journal begins what the tables lack.
+    pub(super) mark: Option<Mark>,
+}
+
+pub(super) fn look(file: FileBackend) -> Result<Seen, StoreError> {
     let db = Builder::new().set_cache_size(CACHE_BYTES).create_with_backend(Overlay::new(file)?)?;
-    tables::schema(&db.begin_read()?)
+    let read = db.begin_read()?;
+    Ok(Seen { schema: reading::schema(&read)?, mark: reading::mark(&read)? })
 }
 
 /// A file under a layer of memory: reads see both, writes reach only the layer.

@@ -1,23 +1,35 @@
-//! The store that ipcd runs on: one redb file, one write transaction for each commit.
+//! The store that ipcd runs on: tables in one redb file, and a journal beside it.
+//!
+//! A commit goes into the journal, at the price of one write and one sync. When a part of that is full, what it
+//! holds goes into the tables in one transaction, beside the commits that go on in its other part: a message that
+//! was read meanwhile never comes there at all. What is too large for the journal goes into the tables at once,
+//! behind all that the journal holds; and each commit does where there is no journal.
 //!
 //! What always holds:
 //! - Every write transaction begins in [`begin_write`]; its commit returns after the data was synced.
+//! - The same transaction that brings the journal's rows into the tables says that they lack them no more.
 //! - A file comes into place complete, and one that is too new or damaged is refused before a byte
 //!   of it changes.
-//! - After the first failure nothing is written: redb itself says that the file may or may not hold
+//! - After the first failure no commit is begun: redb itself says that the file may or may not hold
 //!   the commit, and only opening it again tells.
+
+use std::sync::Arc;
 
 use redb::{Database, Durability, StorageBackend, WriteTransaction};
 
+use super::cells::CellWriter;
+use super::checkpoint::{self, Checkpoint, Job};
 use super::faults::guarded;
-use super::file::{self, Found, Place};
+use super::file::{self, Found, Places};
 use super::head::Head;
+use super::journal::{Journal, Mark};
 use super::migrate::{self, STEPS, Step, Verdict};
-use super::opening::{OPEN_TRIES, Opened, Opener, backend, build, create, opener, patiently, read, recover};
+use super::opening::{
+    OPEN_TRIES, Opened, Opener, backend, build, create, last_counters, opener, patiently, read, recover, warn,
+};
 use super::reserve::Reserve;
-use super::tables::Tables;
-use super::{Recovered, Store, StoreError, StoreOptions, peek};
-use crate::broker::mutation::{Counters, Mutation};
+use super::{Recovered, Store, StoreError, StoreOptions, opening, peek, salvage};
+use crate::broker::mutation::Mutation;
 use crate::planted::{Bug, planted};
 
 /// A file larger than this, in bytes, and more than so many times its rows, is compacted at a start after an
@@ -30,12 +42,21 @@ const COMPACT_PASSES: u32 = 4;
 /// A [`Store`] in a redb file.
 pub struct RedbStore {
     /// Absent after a failure.
-    db: Option<Database>,
+    db: Option<Arc<Database>>,
+    /// Absent after a failure, where there is no room for one, and for commits of two phases.
+    journal: Option<Journal>,
+    /// What the tables said of the journal when they were opened; where there is none, what they say now.
+    mark: Mark,
+    /// Of the part of the journal that was in use before.
+    checkpoint: Option<Checkpoint>,
+    /// Checkpoints have a thread of their own.
+    beside: bool,
+    cells: CellWriter,
     two_phase: bool,
     /// Opens it once more.
     open: Opener,
-    /// Absent for a backend that is no file.
-    place: Option<Place>,
+    /// Absent for backends that are no files.
+    places: Option<Places>,
     head: Option<Head>,
     reserve: Option<Reserve>,
     /// The last message's number in what was found or committed: less of it is not believed again.
@@ -71,20 +92,24 @@ impl RedbStore {
                 return Err(StoreError::Damaged(format!("{} is empty and was not before", path.display())));
             }
             Found::Empty | Found::Nothing => {
+                if let Some(kept) = opening::keep_journal_of_another(options)? {
+                    let kept = kept.display();
+                    warn(
+                        &mut warnings,
+                        format!("a journal without its store was found, and is kept as `{kept}`"),
+                    );
+                }
                 create(path, steps, options.two_phase)?;
                 true
             }
             Found::Something => {
-                let schema = patiently(tries, || guarded(|| peek::schema(backend(path)?.0)))?;
-                if let Verdict::Old(found) = migrate::judge(schema, steps)? {
-                    file::copy_aside(path, found)?;
-                }
+                look_into(options, steps, tries)?;
                 false
             }
         };
         let mut reserve = Reserve::hold(path);
         let mut read = || match read(options, steps, tries) {
-            Err(StoreError::Full(_)) if reserve.give_up() => super::opening::read(options, steps, tries),
+            Err(StoreError::Full(_)) if reserve.give_up() => opening::read(options, steps, tries),
             done => done,
         };
         let mut recovered = read()?.recovered(opener(options));
@@ -97,40 +122,99 @@ impl RedbStore {
             recovered = read()?.recovered(opener(options));
         }
         recovered.fresh |= created;
-        recovered.warnings = warnings;
+        recovered.warnings.extend(warnings);
         recovered.store.head = head;
         recovered.store.reserve = Some(reserve);
         recovered.compare_with_head();
         Ok(recovered)
     }
 
-    /// A store over another backend, without a head: for tests that cut the power.
-    pub fn with_backend(
-        backend: impl StorageBackend + Clone,
+    /// A store over other backends, without a head: for tests that cut the power.
+    pub fn with_backends<B: StorageBackend + Clone>(
+        backends: [B; 2],
         two_phase: bool,
     ) -> Result<Recovered<RedbStore>, StoreError> {
-        RedbStore::with_backend_that(backend, two_phase, |_| {})
+        RedbStore::with_backends_that(backends, two_phase, |_| {})
     }
 
-    /// One whose backend is to `forget` before it is opened again.
-    pub(super) fn with_backend_that<B: StorageBackend + Clone>(
-        backend: B,
+    /// One whose backends are to `forget` before they are opened again.
+    pub(super) fn with_backends_that<B: StorageBackend + Clone>(
+        backends: [B; 2],
         two_phase: bool,
         forget: impl Fn(&B) + Send + 'static,
     ) -> Result<Recovered<RedbStore>, StoreError> {
-        let first = guarded(|| recover(build(backend.clone())?, STEPS, two_phase))?;
+        let [store, journal] = backends.clone();
         let open = move || {
-            forget(&backend);
-            guarded(|| recover(build(backend.clone())?, STEPS, two_phase))
+            let journal = Some(Box::new(journal.clone()) as Box<dyn StorageBackend>);
+            guarded(|| recover(build(store.clone())?, journal, STEPS, two_phase, usize::MAX))
         };
-        Ok(first.recovered(Box::new(open)))
+        let first = open()?;
+        let again = move || {
+            backends.iter().for_each(&forget);
+            open()
+        };
+        let mut recovered = first.recovered(Box::new(again));
+        recovered.store.beside = false;
+        Ok(recovered)
     }
 
-    fn write(&self, mutations: &[Mutation]) -> Result<(), StoreError> {
+    fn write(&mut self, mutations: &[Mutation]) -> Result<(), StoreError> {
+        if let Some(places) = &self.places {
+            places.store.check()?;
+        }
+        if self.checkpoint.as_mut().is_some_and(Checkpoint::is_done) {
+            self.finish_checkpoint()?;
+        }
+        self.cells.write(mutations)?;
+        match &self.journal {
+            Some(journal) if journal.is_for(self.cells.written()) => self.append()?,
+            Some(_) => self.go_around_the_journal()?,
+            None => self.go_without_a_journal()?,
+        }
+        // A file that went while it was written to must not be answered for.
+        self.is_in_place()
+    }
+
+    fn append(&mut self) -> Result<(), StoreError> {
+        if self.journal.as_ref().is_some_and(|journal| !journal.has_room_for(self.cells.written())) {
+            // The part that comes next is free when the tables have what was in the one before this.
+            self.finish_checkpoint()?;
+            self.begin_checkpoint()?;
+        }
+        let journal = self.journal.as_mut().ok_or(StoreError::FailedBefore)?;
+        Ok(journal.append(self.cells.written())?)
+    }
+
+    fn begin_checkpoint(&mut self) -> Result<(), StoreError> {
+        let db = self.db.clone().ok_or(StoreError::FailedBefore)?;
+        let journal = self.journal.as_mut().ok_or(StoreError::FailedBefore)?;
+        let (cells, mark) = journal.turn();
+        let job = Job { db, cells, mark, two_phase: self.two_phase };
+        self.checkpoint = Some(Checkpoint::begin(job, self.beside)?);
+        Ok(())
+    }
+
+    fn finish_checkpoint(&mut self) -> Result<(), StoreError> {
+        self.checkpoint.take().map_or(Ok(()), Checkpoint::wait)
+    }
+
+    /// Commits what is too large for the journal, or is the first after a store was closed.
+    fn go_around_the_journal(&mut self) -> Result<(), StoreError> {
+        self.finish_checkpoint()?;
         let db = self.db.as_ref().ok_or(StoreError::FailedBefore)?;
-        let write = begin_write(db, self.two_phase)?;
-        Tables::new(&write).apply_all(mutations)?;
-        write.commit()?;
+        let journal = self.journal.as_mut().ok_or(StoreError::FailedBefore)?;
+        let mark = journal.mark_around();
+        let cells = [journal.held(), self.cells.written()].concat();
+        checkpoint::write(db, &cells, Some(mark), self.two_phase)?;
+        journal.go_on_at(mark);
+        Ok(())
+    }
+
+    fn go_without_a_journal(&mut self) -> Result<(), StoreError> {
+        let db = self.db.as_ref().ok_or(StoreError::FailedBefore)?;
+        let mark = self.mark.is_in_use().then(|| self.mark.out_of_use());
+        checkpoint::write(db, self.cells.written(), mark, self.two_phase)?;
+        self.mark = self.mark.out_of_use();
         Ok(())
     }
 
@@ -145,12 +229,13 @@ impl RedbStore {
     }
 
     fn is_in_place(&self) -> Result<(), StoreError> {
-        self.place.as_ref().map_or(Ok(()), Place::check)
+        self.places.as_ref().map_or(Ok(()), Places::check)
     }
 
     /// Lets the file go. What failed once fails again on the way out, and was told.
     fn give_up(&mut self) {
-        let db = self.db.take();
+        let _ = self.finish_checkpoint();
+        let db = (self.db.take(), self.journal.take());
         let _ = guarded(|| {
             drop(db);
             Ok(())
@@ -168,6 +253,21 @@ impl RedbStore {
     }
 }
 
+/// Refuses what cannot be opened, before a byte of it changes, and keeps a copy of what is about to change.
+fn look_into(options: &StoreOptions, steps: &[Step], tries: u32) -> Result<(), StoreError> {
+    let path = options.path.as_path();
+    let seen = patiently(tries, || guarded(|| peek::look(backend(path)?.0)))?;
+    let verdict = migrate::judge(seen.schema, steps)?;
+    if salvage::is_under_way(path)? {
+        return Err(StoreError::Damaged("what could be saved of it was not, yet".to_owned()));
+    }
+    opening::check_journal(&options.journal(), seen.mark)?;
+    if let Verdict::Old(found) = verdict {
+        file::copy_aside(path, &options.journal(), found)?;
+    }
+    Ok(())
+}
+
 impl Store for RedbStore {
     fn commit(&mut self, mutations: &[Mutation]) -> Result<(), StoreError> {
         if mutations.is_empty() {
@@ -175,14 +275,13 @@ impl Store for RedbStore {
         }
         let room = self.hold_room_for(mutations);
         let done = room.and_then(|()| guarded(|| self.write(mutations)));
-        // Behind the commit: a file that went while it was written to must not be answered for.
-        if let Err(error) = done.and_then(|()| self.is_in_place()) {
+        if let Err(error) = done {
             if let (StoreError::Full(_), Some(reserve)) = (&error, &mut self.reserve) {
                 reserve.give_up();
             }
             self.give_up();
             // At once: this daemon may be about to end, and the next one reads the file as it finds it.
-            self.place.iter().for_each(Place::forget_cached);
+            self.places.iter().for_each(Places::forget_cached);
             return Err(error);
         }
         if let Some(counters) = last_counters(mutations) {
@@ -195,7 +294,7 @@ impl Store for RedbStore {
     fn reopen(&mut self) -> Result<Vec<Mutation>, StoreError> {
         self.give_up();
         self.is_in_place()?;
-        let Opened { db, place, rows, fresh, .. } = (self.open)()?;
+        let Opened { db, journal, mark, places, rows, fresh, warnings, .. } = (self.open)()?;
         let found = last_counters(&rows.mutations).map_or(0, |counters| counters.last_message);
         if fresh || found < self.last_message {
             // A daemon that starts on it finds the head ahead of it, and tells everyone.
@@ -204,17 +303,31 @@ impl Store for RedbStore {
                 self.last_message
             )));
         }
-        (self.db, self.place) = (Some(db), place);
+        if let Some(warning) = warnings.into_iter().next() {
+            return Err(StoreError::Damaged(warning));
+        }
+        (self.db, self.places) = (Some(Arc::new(db)), places);
+        (self.journal, self.mark) = (journal, mark);
         Ok(rows.mutations)
     }
 
     fn size_bytes(&self) -> u64 {
-        self.place.as_ref().map_or(0, Place::size_bytes)
+        self.places.as_ref().map_or(0, |places| places.store.size_bytes())
     }
 
-    fn close(self: Box<Self>) -> Result<(), StoreError> {
-        let Some(db) = self.db else { return Ok(()) };
-        guarded(|| Ok(db.close()?))
+    fn close(mut self: Box<Self>) -> Result<(), StoreError> {
+        self.finish_checkpoint()?;
+        let RedbStore { db: Some(db), journal, two_phase, .. } = *self else { return Ok(()) };
+        guarded(|| {
+            // A store that was closed is whole without its journal.
+            if let Some(journal) = journal
+                && let Some(mark) = journal.mark_closed()
+            {
+                checkpoint::write(&db, journal.held(), Some(mark), two_phase)?;
+            }
+            // The checkpoints are done, and nobody else has it.
+            Arc::into_inner(db).map_or(Ok(()), |db| Ok(db.close()?))
+        })
     }
 }
 
@@ -249,7 +362,7 @@ impl Recovered<RedbStore> {
 
     fn compact(&mut self) -> Result<(), StoreError> {
         let before = self.store.size_bytes();
-        let Some(db) = &mut self.store.db else { return Ok(()) };
+        let Some(db) = self.store.db.as_mut().and_then(Arc::get_mut) else { return Ok(()) };
         guarded(|| {
             for _ in 0..COMPACT_PASSES {
                 if !db.compact()? {
@@ -275,14 +388,19 @@ pub(super) fn begin_write(db: &Database, two_phase: bool) -> Result<WriteTransac
 
 impl Opened {
     fn recovered(self, open: Opener) -> Recovered<RedbStore> {
-        let Opened { db, two_phase, place, rows, fresh } = self;
+        let Opened { db, journal, mark, two_phase, places, rows, fresh, warnings } = self;
         let last_message = last_counters(&rows.mutations).map_or(0, |counters| counters.last_message);
         Recovered {
             store: RedbStore {
-                db: Some(db),
+                db: Some(Arc::new(db)),
+                journal,
+                mark,
+                checkpoint: None,
+                beside: true,
+                cells: CellWriter::default(),
                 two_phase,
                 open,
-                place,
+                places,
                 head: None,
                 reserve: None,
                 last_message,
@@ -290,19 +408,7 @@ impl Opened {
             mutations: rows.mutations,
             row_bytes: rows.bytes,
             fresh,
-            warnings: Vec::new(),
+            warnings,
         }
     }
-}
-
-fn last_counters(mutations: &[Mutation]) -> Option<&Counters> {
-    mutations.iter().rev().find_map(|mutation| match mutation {
-        Mutation::PutCounters(counters) => Some(counters),
-        _ => None,
-    })
-}
-
-fn warn(warnings: &mut Vec<String>, warning: String) {
-    tracing::error!("{warning}");
-    warnings.push(warning);
 }

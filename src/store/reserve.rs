@@ -12,8 +12,9 @@ use super::StoreError;
 use super::file::beside;
 use crate::files;
 
-/// What some commits that put no message need, and some lines of the log beside the store.
-const RESERVE_BYTES: usize = 256 << 10;
+/// What it takes to bring a journal into the tables (`opening.rs`), with it some commits that put no message, and
+/// some lines of the log beside the store.
+const RESERVE_BYTES: usize = 1536 << 10;
 
 pub(super) struct Reserve {
     path: PathBuf,

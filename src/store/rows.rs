@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::StoreError;
+use super::journal::Mark;
 use crate::broker::mutation::{
     Counters, DeliveryRow, KeyOutcome, KeyRow, MailboxId, MailboxRow, MessageRow, NameRow, ReceiptRow,
 };
@@ -101,8 +102,8 @@ macro_rules! json_rows {
     )*};
 }
 
-// The first is the schema.
-json_rows!(u64 Counters MailboxRow NameRow DeliveryRow ReceiptRow);
+// The first two are of the table `meta`.
+json_rows!(u64 Mark Counters MailboxRow NameRow DeliveryRow ReceiptRow);
 
 /// `[length of the JSON, LE][JSON of all but the content][content]`: a text of a megabyte is copied, and
 /// neither escaped nor searched for escapes.

@@ -12,15 +12,19 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use redb::backends::FileBackend;
-use redb::{Builder, ReadableDatabase, StorageBackend};
+use redb::backends::{FileBackend, InMemoryBackend};
+use redb::{Builder, ReadTransaction, ReadableDatabase, StorageBackend};
 
+use super::cells::net;
 use super::faults::guarded;
 use super::file;
+use super::journal;
+use super::layout::READ_SINCE;
 use super::migrate::{self, STEPS, Verdict};
 use super::peek::Overlay;
-use super::tables::{self, Rows};
-use super::{StoreError, StoreOptions};
+use super::reading::{self, Rows};
+use super::tables::Tables;
+use super::{StoreError, StoreOptions, memory};
 use crate::broker::mutation::{Counters, MailboxId, Mutation, NameRow};
 use crate::broker::state::State;
 use crate::files;
@@ -59,6 +63,7 @@ pub fn replace(options: &StoreOptions, at: Timestamp) -> Result<Salvaged, StoreE
     file::check_folder(path)?;
     let kept_before = kept(path)?.into_iter().find(|kept| files::same(kept, path));
     let evidence = kept_before.map_or_else(|| keep(path, at), Ok)?;
+    keep_journal(&options.journal(), &evidence)?;
     let readings = Readings::of(path);
     let found = if readings.begin()? {
         let found = read(&evidence);
@@ -66,10 +71,11 @@ pub fn replace(options: &StoreOptions, at: Timestamp) -> Result<Salvaged, StoreE
         found
     } else {
         tracing::error!("the damaged store has ended {READINGS_MAX} readers: nothing of it is saved");
-        Rows::default()
+        Vec::new()
     };
-    let (rows, orphans) = agreeing(found.mutations);
+    let (rows, orphans) = agreeing(found);
     super::opening::create_with(path, &rows, options.two_phase)?;
+    take_journal_away(&options.journal())?;
     readings.end();
     Ok(Salvaged { rows: rows.len(), orphans, evidence })
 }
@@ -140,7 +146,7 @@ pub fn notes(store: &Path) -> Vec<(PathBuf, String)> {
 fn kept(store: &Path) -> Result<Vec<PathBuf>, StoreError> {
     let mut all = siblings(store)
         .map_err(|e| StoreError::from_io(format!("cannot list {}", files::parent(store).display()), e))?;
-    all.retain(|path| path.extension().is_none_or(|e| e != "txt"));
+    all.retain(|path| path.extension().is_none_or(|e| e != "txt" && e != "journal"));
     Ok(all)
 }
 
@@ -178,41 +184,125 @@ fn keep(path: &Path, at: Timestamp) -> Result<PathBuf, StoreError> {
     Ok(evidence)
 }
 
-fn read(evidence: &Path) -> Rows {
-    let regular = fs::symlink_metadata(evidence).is_ok_and(|found| found.is_file());
-    let file = || Ok::<_, StoreError>(FileBackend::new(file::open(evidence)?)?);
-    match regular.then(file) {
-        Some(Ok(backend)) => read_backend(backend),
+/// Gives the journal of a damaged store a second name, too, beside that of its evidence.
+fn keep_journal(journal: &Path, evidence: &Path) -> Result<(), StoreError> {
+    let kept = file::beside(evidence, "journal");
+    if fs::symlink_metadata(journal).is_err() || files::same(journal, &kept) {
+        return Ok(());
+    }
+    let failed = |e| StoreError::from_io(format!("cannot keep {}", journal.display()), e);
+    let is_file = fs::symlink_metadata(journal).is_ok_and(|found| found.is_file());
+    let done = match is_file {
+        // A copy that is there already is one that did not come to its end.
+        true => fs::hard_link(journal, &kept).or_else(|_| file::copy(journal, &kept)),
+        false => fs::rename(journal, &kept),
+    };
+    done.and_then(|()| files::sync_dir(files::parent(journal))).map_err(failed)
+}
+
+/// Takes the journal away from where the new store has its own. What is evidence keeps its other name.
+fn take_journal_away(journal: &Path) -> Result<(), StoreError> {
+    match fs::remove_file(journal) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(StoreError::from_io(format!("cannot remove {}", journal.display()), error))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Whether a salvage was begun, and no new store has taken the place of the damaged one yet. Where one has, it
+/// ends the salvage: a journal that is evidence must not be written to.
+pub(super) fn is_under_way(store: &Path) -> Result<bool, StoreError> {
+    let kept = kept(store)?;
+    let journal = file::beside(store, "journal");
+    if kept.iter().any(|kept| files::same(kept, store)) {
+        return Ok(true);
+    }
+    if kept.iter().any(|kept| files::same(&file::beside(kept, "journal"), &journal)) {
+        take_journal_away(&journal)?;
+    }
+    Ok(false)
+}
+
+fn read(evidence: &Path) -> Vec<Mutation> {
+    let regular = |path: &Path| fs::symlink_metadata(path).is_ok_and(|found| found.is_file());
+    let open = |path: &Path| Ok::<_, StoreError>(FileBackend::new(file::open(path)?)?);
+    let journal = file::beside(evidence, "journal");
+    let journal = regular(&journal).then(|| Ok::<_, StoreError>(journal::read(&open(&journal)?)?));
+    let journal = journal.transpose().unwrap_or_else(|error| {
+        tracing::warn!(%error, "the journal of the damaged store cannot be read");
+        None
+    });
+    match regular(evidence).then(|| open(evidence)) {
+        Some(Ok(backend)) => read_backend(backend, &journal.unwrap_or_default()),
         Some(Err(error)) => {
             tracing::warn!(%error, "the damaged store cannot be read");
-            Rows::default()
+            Vec::new()
         }
-        None => Rows::default(),
+        None => Vec::new(),
     }
 }
 
 /// Whatever rows of a damaged store can be read. Nothing is written to it.
-pub(super) fn read_backend(backend: impl StorageBackend) -> Rows {
+pub(super) fn read_backend(backend: impl StorageBackend, journal: &[u8]) -> Vec<Mutation> {
     let mut rows = Rows::default();
+    // Of a store that cannot say it: all.
+    let mut mark = None;
     let read = guarded(|| {
         let db = Builder::new().set_cache_size(CACHE_BYTES).create_with_backend(Overlay::new(backend)?)?;
         let read = db.begin_read()?;
-        // Rows of another schema are not for the types of this one, but for those that it reads as they are.
-        let is_foreign = |schema: Option<u64>| match migrate::judge(schema, STEPS) {
-            Ok(Verdict::Newest) => false,
-            Ok(Verdict::Old(found)) => found < tables::READ_SINCE,
-            Ok(Verdict::Fresh) | Err(_) => true,
-        };
-        if tables::schema(&read).is_ok_and(is_foreign) {
-            return Ok(());
+        if is_foreign(&read) {
+            return Ok(true);
         }
+        mark = reading::mark(&read).ok().flatten();
         rows.read_leniently(&read);
-        Ok(())
+        Ok(false)
     });
-    if let Err(error) = read {
+    let foreign = read.unwrap_or_else(|error| {
         tracing::warn!(%error, "reading the damaged store");
+        false
+    });
+    if foreign {
+        return rows.mutations;
     }
-    rows
+    guarded(|| brought_up_to_date(&rows.mutations, &journal::salvage(journal, mark))).unwrap_or_else(
+        |error| {
+            tracing::warn!(%error, "reading the journal of the damaged store");
+            rows.mutations
+        },
+    )
+}
+
+/// Rows of another schema are not for the types of this one, but for those that it reads as they are.
+fn is_foreign(read: &ReadTransaction) -> bool {
+    reading::schema(read).is_ok_and(|schema| match migrate::judge(schema, STEPS) {
+        Ok(Verdict::Newest) => false,
+        Ok(Verdict::Old(found)) => found < READ_SINCE,
+        Ok(Verdict::Fresh) | Err(_) => true,
+    })
+}
+
+/// The rows with what a journal made of them. The tables that are damaged are not written to, not even in
+/// memory: what it puts is read from tables of its own.
+fn brought_up_to_date(rows: &[Mutation], journal: &[u8]) -> Result<Vec<Mutation>, StoreError> {
+    let mut all = memory::Rows::default();
+    rows.iter().for_each(|row| all.apply(row));
+    let db = Builder::new().create_with_backend(InMemoryBackend::new())?;
+    migrate::bring_up(&db, STEPS, false)?;
+    let write = db.begin_write()?;
+    let mut tables = Tables::new(&write);
+    for cell in net(journal)? {
+        tables.apply(&cell)?;
+        if let Some(dropped) = cell.dropped() {
+            all.apply(&dropped);
+        }
+    }
+    drop(tables);
+    write.commit()?;
+    let mut put = Rows::default();
+    put.read_leniently(&db.begin_read()?);
+    put.mutations.iter().for_each(|row| all.apply(row));
+    Ok(all.mutations())
 }
 
 /// The rows that agree with each other, in the order of recovery, and how many do not. Numbers go on

@@ -27,7 +27,7 @@ use crate::protocol::peer::ProcessId;
 use crate::protocol::response::DaemonStatus;
 use crate::protocol::time::{Now, Tick, Timestamp};
 use crate::protocol::wire::CallId;
-use crate::store::tests::disk::{Disk, Rng};
+use crate::store::tests::disk::{Disk, Image, Rng};
 use crate::store::{RedbStore, Rows, Store, StoreError};
 
 /// 2026-01-01T00:00:00Z, where every machine begins.
@@ -107,7 +107,7 @@ impl Machine {
         let env = |name: &str| (name == "IPCD_HOME").then(|| "/nowhere".into());
         let disk = Disk::new(Vec::new());
         // A store comes into place complete (`store::file`), so no crash sees one that is half made.
-        let made = RedbStore::with_backend(disk.clone(), two_phase).expect("a sound disk").store;
+        let made = RedbStore::with_backends(disk.files(), two_phase).expect("a sound disk").store;
         Box::new(made).close().expect("a sound disk");
         Machine {
             now: Arc::new(Mutex::new(Now { wall: Timestamp(BEGINNING), tick: Tick(0) })),
@@ -138,7 +138,7 @@ impl Machine {
 
     /// Starts the daemon. False: it did not come up, for the disk failed again.
     pub fn start(&mut self) -> bool {
-        let recovered = match RedbStore::with_backend(self.disk.clone(), self.two_phase) {
+        let recovered = match RedbStore::with_backends(self.disk.files(), self.two_phase) {
             Ok(recovered) => recovered,
             Err(StoreError::Damaged(what)) => panic!("a crash is taken for damage: {what}"),
             Err(error) => {
@@ -146,6 +146,7 @@ impl Machine {
                 return false;
             }
         };
+        assert!(recovered.warnings.is_empty(), "a crash is taken for damage: {:?}", recovered.warnings);
         let found = recovered.mutations;
         self.log.lock().unwrap().compare(&found);
         let now = *self.now.lock().unwrap();
@@ -183,8 +184,8 @@ impl Machine {
     }
 
     /// The disk as a daemon that is killed now leaves it.
-    pub fn left(&self) -> Vec<u8> {
-        self.disk.live()
+    pub fn left(&self) -> Image {
+        self.disk.left()
     }
 
     /// The daemon ends in order. False: the disk failed meanwhile.
@@ -198,7 +199,7 @@ impl Machine {
         self.disk.fail_after(0, io::ErrorKind::Other);
         (self.commands, self.running) = (None, None);
         match cut {
-            Cut::Power => self.disk = Disk::new(self.disk.image(rng)),
+            Cut::Power => self.disk = Disk::with(self.disk.image(rng)),
             Cut::Kill | Cut::Error => self.disk.revive(),
         }
         self.now.lock().unwrap().tick = Tick(0);

@@ -36,7 +36,7 @@ fn a_row_under_another_key_is_caught_and_not_saved() {
         });
         let moved = fs::read(home.path()).unwrap();
         assert_eq!(home.refused().to_string(), format!("the store is damaged: {named}: checksum mismatch"));
-        let saved = salvage::read_backend(Disk::new(moved)).mutations;
+        let saved = salvage::read_backend(Disk::new(moved), &[]);
         assert_eq!(saved.len(), every_row().len() - 1);
         assert!(saved.iter().all(|row| every_row().contains(row)), "{saved:?}");
     }
@@ -120,12 +120,12 @@ fn no_flipped_bit_changes_what_is_read() {
         assert!(tried < 100 * flips(), "next to no flip hits anything");
         let mut flipped = good.clone();
         flipped[used[rng.below(used.len() as u64) as usize]] ^= 1 << rng.below(8);
-        match RedbStore::with_backend(Disk::new(flipped.clone()), false) {
+        match RedbStore::with_backends(Disk::new(flipped.clone()).files(), false) {
             Ok(recovered) => assert_eq!(recovered.mutations, expected),
             Err(error) => {
                 assert!(matches!(error, StoreError::Damaged(_)), "{error:?}");
                 caught += 1;
-                let rows = salvage::read_backend(Disk::new(flipped)).mutations;
+                let rows = salvage::read_backend(Disk::new(flipped), &[]);
                 assert!(rows.iter().all(|row| expected.contains(row)), "{rows:?}");
                 saved += usize::from(rows.iter().any(|row| matches!(row, Mutation::PutMessage(_))));
                 let (rows, _) = salvage::agreeing(rows);
@@ -149,7 +149,7 @@ fn said(text: &str) {
 fn rot_after_a_crash_is_refused_or_noticed() {
     for two_phase in [false, true] {
         let disk = Disk::new(Vec::new());
-        let mut store = RedbStore::with_backend(disk.clone(), two_phase).unwrap().store;
+        let mut store = RedbStore::with_backends(disk.files(), two_phase).unwrap().store;
         let mut promised: Vec<Vec<Mutation>> = vec![Vec::new()];
         for id in 1..=6 {
             let mut rows = vec![counters(id)];
@@ -157,15 +157,17 @@ fn rot_after_a_crash_is_refused_or_noticed() {
             store.commit(&rows).unwrap();
             promised.push(rows);
         }
-        let killed = disk.live();
+        let killed = disk.left();
         let head = 6;
-        let used: Vec<usize> = (0..killed.len()).filter(|at| killed[*at] != 0).collect();
+        let of = |file: usize| (0..killed[file].len()).map(move |at| (file, at));
+        let used: Vec<_> = of(0).chain(of(1)).filter(|(file, at)| killed[*file][*at] != 0).collect();
         let mut rng = Rng(12);
         let (mut same, mut refused, mut rolled_back) = (0, 0, 0);
         for _ in 0..flips() {
             let mut flipped = killed.clone();
-            flipped[used[rng.below(used.len() as u64) as usize]] ^= 1 << rng.below(8);
-            match RedbStore::with_backend(Disk::new(flipped), two_phase) {
+            let (file, at) = used[rng.below(used.len() as u64) as usize];
+            flipped[file][at] ^= 1 << rng.below(8);
+            match RedbStore::with_backends(Disk::with(flipped).files(), two_phase) {
                 Ok(found) if found.mutations == promised[6] => same += 1,
                 Ok(found) => {
                     let ends = promised.iter().position(|rows| *rows == found.mutations);
@@ -193,7 +195,7 @@ fn a_failure_of_any_write_or_sync_is_survived_in_place() {
             for call in 0.. {
                 assert!(call < 200, "there is an end to a commit");
                 let disk = Disk::new(Vec::new());
-                let mut store = RedbStore::with_backend(disk.clone(), two_phase).unwrap().store;
+                let mut store = RedbStore::with_backends(disk.files(), two_phase).unwrap().store;
                 store.commit(&[message(1, "kept")]).unwrap();
                 disk.fail_after(call, kind);
                 let done = store.commit(&[message(2, "in doubt"), message(3, "with it")]);
@@ -220,7 +222,7 @@ fn what_a_failed_sync_did_not_write_is_not_found_in_place() {
         // Until the commit needs fewer calls than that.
         for call in 0.. {
             let disk = Disk::new(Vec::new());
-            let opened = RedbStore::with_backend_that(disk.clone(), false, Disk::forget_cached);
+            let opened = RedbStore::with_backends_that(disk.files(), false, Disk::forget_cached);
             let mut store = opened.unwrap().store;
             store.commit(&[counters(1), message(1, "kept")]).unwrap();
             disk.lose_what_is_not_synced(Rng(seed));
@@ -234,7 +236,7 @@ fn what_a_failed_sync_did_not_write_is_not_found_in_place() {
             seen[usize::from(found.len() == 3)] += 1;
             // What is found now is there after a power cut, too.
             let image = disk.image(&mut Rng(seed));
-            let after = RedbStore::with_backend(Disk::new(image), false).unwrap();
+            let after = RedbStore::with_backends(Disk::with(image).files(), false).unwrap();
             assert_eq!(after.mutations, found, "seed {seed}, call {call}");
             store.commit(&[counters(3), message(3, "after")]).unwrap();
             assert_eq!(store.reopen().unwrap().len(), found.len() + 1, "seed {seed}, call {call}");
@@ -247,13 +249,13 @@ fn what_a_failed_sync_did_not_write_is_not_found_in_place() {
 #[test]
 fn a_store_that_lost_mail_under_a_daemon_is_not_taken_up_in_place() {
     let disk = Disk::new(Vec::new());
-    let mut store = RedbStore::with_backend(disk.clone(), false).unwrap().store;
+    let mut store = RedbStore::with_backends(disk.files(), false).unwrap().store;
     store.commit(&[counters(5), message(5, "old")]).unwrap();
     close(store);
     // Yesterday's file, and one without a byte in it.
-    for image in [disk.live(), Vec::new()] {
+    for image in [disk.left(), [Vec::new(), Vec::new()]] {
         let put = move |disk: &Disk| disk.put(image.clone());
-        let mut store = RedbStore::with_backend_that(disk.clone(), false, put).unwrap().store;
+        let mut store = RedbStore::with_backends_that(disk.files(), false, put).unwrap().store;
         store.commit(&[counters(9), message(9, "new")]).unwrap();
         let error = store.reopen().unwrap_err();
         assert_eq!(error.refusal().code, RefusalCode::StoreDamaged, "{error}");
@@ -315,7 +317,8 @@ fn salvaged_after(begun: u32) -> (usize, usize) {
     let saved = salvage::replace(&home.options(), Timestamp(1_795_296_428_008)).unwrap();
     assert!(!readings.exists(), "a later salvage begins anew");
     let all = fs::read_dir(home.0.path()).unwrap().map(|entry| entry.unwrap().file_name());
-    let kept = all.filter(|name| name.to_string_lossy().contains(".damaged-")).count();
+    let kept = all.filter(|name| name.to_string_lossy().contains(".damaged-"));
+    let kept = kept.filter(|name| !name.to_string_lossy().ends_with(".journal")).count();
     close(home.open().store);
     (saved.rows, kept)
 }
@@ -406,9 +409,9 @@ fn a_failed_commit_is_reported_and_nothing_of_it_is_found_again() {
         (io::ErrorKind::Other, RefusalCode::StoreFailed),
     ] {
         let disk = Disk::new(Vec::new());
-        let mut store = RedbStore::with_backend(disk.clone(), false).unwrap().store;
+        let mut store = RedbStore::with_backends(disk.files(), false).unwrap().store;
         store.commit(&[message(1, "kept")]).unwrap();
-        let kept = disk.live();
+        let kept = disk.left();
         disk.fail_after(0, kind);
         assert_eq!(store.commit(&[message(2, "lost")]).unwrap_err().refusal().code, code);
         // The disk is well again, and the store does not trust itself.
@@ -416,7 +419,7 @@ fn a_failed_commit_is_reported_and_nothing_of_it_is_found_again() {
         assert!(matches!(store.commit(&[message(3, "lost")]), Err(StoreError::FailedBefore)));
         close(store);
         for image in [kept, disk.image(&mut Rng(1))] {
-            let recovered = RedbStore::with_backend(Disk::new(image), false).unwrap();
+            let recovered = RedbStore::with_backends(Disk::with(image).files(), false).unwrap();
             let [Mutation::PutMessage(row)] = recovered.mutations.as_slice() else { panic!() };
             assert_eq!(row.id, MessageId(1));
         }
@@ -430,17 +433,203 @@ fn a_store_that_was_rolled_back_says_so_and_gives_no_number_twice() {
     let old = fs::read(home.path()).unwrap();
     home.store(&[counters(9), message(9, "new")]);
     fs::write(home.path(), old).unwrap();
+    fs::remove_file(home.options().journal()).unwrap();
     // Again and again, until a commit holds the higher number.
     for _ in 0..2 {
         let recovered = home.open();
-        assert_eq!(recovered.warnings.len(), 1, "{:?}", recovered.warnings);
-        assert!(recovered.warnings[0].contains("rolled back: it ends at message 5, and message 9"));
+        let said = recovered.warnings.join("; ");
+        assert!(said.contains("rolled back: it ends at message 5, and message 9"), "{said}");
         let Mutation::PutCounters(counters) = recovered.mutations[0] else { panic!() };
         assert_eq!((counters.last_message, counters.last_mailbox), (9, 2));
         close(recovered.store);
     }
     home.store(&[counters(10)]);
     assert!(home.open().warnings.is_empty());
+}
+
+/// The tables as they were before the journal was last brought in, and before that: nothing is lost.
+#[test]
+fn what_tables_lack_that_lost_their_last_commits_is_in_the_journal_still() {
+    let home = Home::new();
+    let mut store = home.open().store;
+    store.commit(&[counters(0)]).unwrap();
+    let old = fs::read(home.path()).unwrap();
+    for id in 1..=20 {
+        store.commit(&[counters(id), message(id, "kept")]).unwrap();
+    }
+    drop(store);
+    assert!(fs::read(home.path()).unwrap() != old, "a part was full, and the tables have it");
+    fs::write(home.path(), old).unwrap();
+    let recovered = home.open();
+    assert!(recovered.warnings.is_empty(), "{:?}", recovered.warnings);
+    let [_, rest @ ..] = recovered.mutations.as_slice() else { panic!() };
+    assert_eq!(rest, (1..=20).map(|id| message(id, "kept")).collect::<Vec<_>>());
+}
+
+/// Yesterday's tables beside today's journal: it is noticed, whether they were closed or not and whether mail is
+/// missing or was only settled; and their numbers do not meet again.
+#[test]
+fn tables_and_a_journal_that_do_not_belong_together_are_noticed() {
+    for is_closed in [false, true] {
+        let home = Home::new();
+        let mut store = home.open().store;
+        store.commit(&[counters(1), message(1, "old")]).unwrap();
+        store.commit(&[counters(2)]).unwrap();
+        if is_closed {
+            close(store);
+            store = home.open().store;
+        }
+        let old = fs::read(home.path()).unwrap();
+        for _ in 0..80 {
+            store.commit(&[counters(2), message(2, "came"), message(3, "went")]).unwrap();
+            store
+                .commit(&[Mutation::DropMessage(MessageId(2)), Mutation::DropMessage(MessageId(3))])
+                .unwrap();
+        }
+        drop(store);
+        fs::write(home.path(), &old).unwrap();
+        let error = home.refused();
+        assert!(error.to_string().contains("between it and its journal"), "closed {is_closed}: {error}");
+        assert!(fs::read(home.path()).unwrap() == old, "the evidence was changed");
+    }
+}
+
+#[test]
+fn a_salvage_that_was_interrupted_is_ended_before_anything_else() {
+    let home = Home::new();
+    let mut store = home.open().store;
+    let bob = MailboxRow { name: name("bob"), holder: None, merged: Vec::new() };
+    store.commit(&[counters(0), Mutation::PutMailbox(MailboxId(1), Arc::new(bob))]).unwrap();
+    for id in 1..=4 {
+        let delivery = Mutation::PutDelivery(MailboxId(1), MessageId(id), DeliveryRow::default());
+        store.commit(&[counters(id), message(id, "kept"), delivery]).unwrap();
+    }
+    drop(store);
+    let mut journal = fs::read(home.options().journal()).unwrap();
+    let begin = journal.iter().position(|byte| *byte != 0).unwrap() / 512 * 512;
+    journal[begin + 1024 + 40] ^= 1;
+    fs::write(home.options().journal(), &journal).unwrap();
+    let before = fs::read(home.path()).unwrap();
+    // Nothing can be written where the new store is made, and then the daemon is killed.
+    let new = home.0.path().join("ipcd.redb.new");
+    fs::create_dir(&new).unwrap();
+    assert!(salvage::replace(&home.options(), Timestamp(1)).is_err());
+    fs::remove_dir(&new).unwrap();
+    // Each start is told so, and none takes the store for a sound one.
+    assert_eq!(home.refused().refusal().code, RefusalCode::StoreDamaged);
+    let saved = salvage::replace(&home.options(), Timestamp(2)).unwrap();
+    assert!(fs::read(&saved.evidence).unwrap() == before);
+    assert!(fs::read(file::beside(&saved.evidence, "journal")).unwrap() == journal);
+    let rows = home.open().mutations;
+    let ids = rows.iter().filter_map(|row| match row {
+        Mutation::PutMessage(row) => Some(row.id.0),
+        _ => None,
+    });
+    assert_eq!(ids.collect::<Vec<_>>(), [1, 3, 4]);
+}
+
+/// Killed between the new store and the end: its journal is the evidence's, under another name.
+#[test]
+fn a_journal_that_is_evidence_is_not_written_to() {
+    let home = Home::new();
+    home.store(&every_row());
+    let evidence = home.0.path().join("ipcd.redb.damaged-2026-11-21T212708.007Z");
+    fs::write(&evidence, b"was damaged").unwrap();
+    let kept = file::beside(&evidence, "journal");
+    let journal = fs::read(home.options().journal()).unwrap();
+    fs::hard_link(home.options().journal(), &kept).unwrap();
+    let mut store = home.open().store;
+    for id in 20..40 {
+        store.commit(&[counters(id), message(id, "new")]).unwrap();
+    }
+    close(store);
+    assert!(fs::read(kept).unwrap() == journal);
+}
+
+#[test]
+fn the_journal_of_a_store_that_was_removed_is_kept() {
+    let home = Home::new();
+    let mut store = home.open().store;
+    store.commit(&[counters(1)]).unwrap();
+    store.commit(&[counters(2), message(2, "in the journal alone")]).unwrap();
+    drop(store);
+    let journal = fs::read(home.options().journal()).unwrap();
+    fs::remove_file(home.path()).unwrap();
+    let found = home.open();
+    assert!(found.fresh && found.warnings[0].contains("ipcd.redb.journal.left-1"), "{:?}", found.warnings);
+    close(found.store);
+    assert!(fs::read(file::beside(&home.options().journal(), "left-1")).unwrap() == journal);
+}
+
+/// What the journal held last is gone with it; and a journal that lost a record in its midst is told from one
+/// whose last record was torn.
+#[test]
+fn a_journal_that_is_gone_cut_or_rotten_is_noticed() {
+    let home = Home::new();
+    let mut store = home.open().store;
+    for id in 1..=4 {
+        store.commit(&[counters(id), message(id, "kept")]).unwrap();
+    }
+    drop(store);
+    let files = [home.path(), home.options().journal()].map(|path| fs::read(path).unwrap());
+    let put = |journal: &[u8]| {
+        let home = Home::new();
+        fs::write(home.path(), &files[0]).unwrap();
+        fs::write(home.options().journal(), journal).unwrap();
+        home
+    };
+    let messages =
+        |rows: &[Mutation]| rows.iter().filter(|row| matches!(row, Mutation::PutMessage(_))).count();
+    assert_eq!(messages(&put(&files[1]).open().mutations), 4);
+    let begin = (0..files[1].len()).find(|at| files[1][*at] != 0).unwrap() / 512 * 512;
+    for (length, left) in [(0, 1), (begin + 24, 1), (begin + 1024, 2), (files[1].len() - 1, 4)] {
+        let cut = put(&files[1][..length]).open();
+        assert!(cut.warnings[0].contains("journal of the store is gone"), "{:?}", cut.warnings);
+        assert_eq!(messages(&cut.mutations), left, "{length} bytes");
+    }
+    let rotten = |at: usize| {
+        let mut journal = files[1].clone();
+        journal[begin + at] ^= 1;
+        put(&journal)
+    };
+    // The last record, as if it had been torn: no more is known of it than that.
+    assert_eq!(messages(&rotten(2048 + 40).open().mutations), 3);
+    let home = rotten(1024 + 40);
+    let before = fs::read(home.path()).unwrap();
+    let error = home.refused();
+    assert_eq!(error.refusal().code, RefusalCode::StoreDamaged, "{error}");
+    assert!(fs::read(home.path()).unwrap() == before, "the evidence was changed");
+    let journal = fs::read(home.options().journal()).unwrap();
+    let saved = salvage::replace(&home.options(), Timestamp(1)).unwrap();
+    assert!(fs::read(file::beside(&saved.evidence, "journal")).unwrap() == journal);
+    // The messages are in no mailbox, here; but for the numbers of all of them nothing is given again.
+    let Mutation::PutCounters(counters) = home.open().mutations[0] else { panic!() };
+    assert_eq!(counters.last_message, 4);
+}
+
+#[test]
+fn what_a_damaged_store_has_in_its_journal_is_saved_with_it() {
+    let home = Home::new();
+    home.store(&every_row());
+    let mut store = home.open().store;
+    store.commit(&[counters(11)]).unwrap();
+    store.commit(&[counters(12), message(12, "newest")]).unwrap();
+    store.commit(&[drop_of(&message(10, "")).unwrap()]).unwrap();
+    drop(store);
+    let journal = fs::read(home.options().journal()).unwrap();
+    home.tamper(|write| {
+        let mut table = write.open_table(MAIL).unwrap();
+        table.insert(message_key(MessageId(13)), b"no row".as_slice()).unwrap();
+    });
+    let saved = salvage::read_backend(Disk::new(fs::read(home.path()).unwrap()), &journal);
+    let mut expected = every_row();
+    expected.retain(|row| *row != message(10, ""));
+    expected[0] = counters(12);
+    expected.insert(expected.len() - 1, message(12, "newest"));
+    assert_eq!(saved, expected);
+    // Of tables that nothing can be read of the journal has what came last.
+    let saved = salvage::read_backend(Disk::new(b"no store".to_vec()), &journal);
+    assert_eq!(saved, [counters(12), message(12, "newest")]);
 }
 
 #[test]

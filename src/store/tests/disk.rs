@@ -1,5 +1,5 @@
-//! A disk that loses its power, for tests: a [`StorageBackend`] that knows what was synced and what
-//! was only written, and can say what such a disk may hold afterwards.
+//! A disk that loses its power, for tests: two files, each a [`StorageBackend`], that know what was synced and
+//! what was only written, and can say what such a disk may hold afterwards.
 
 use std::fmt;
 use std::io;
@@ -34,14 +34,17 @@ enum Op {
     SetLen(u64),
 }
 
+/// What a disk holds: the store's file, and its journal.
+pub(crate) type Image = [Vec<u8>; 2];
+
 #[derive(Default)]
 struct Platter {
     /// What reads see.
-    live: Vec<u8>,
-    /// What the last sync made safe.
-    durable: Vec<u8>,
-    /// What came after it.
-    pending: Vec<Op>,
+    live: Image,
+    /// What the last sync of each file made safe.
+    durable: Image,
+    /// What came after it, and in which file.
+    pending: Vec<(usize, Op)>,
     /// Calls that still succeed.
     left: u64,
     error: Option<io::ErrorKind>,
@@ -49,14 +52,27 @@ struct Platter {
     forgetful: Option<Rng>,
 }
 
-/// Clones are the same disk.
+/// One of the files. Clones are the same.
 #[derive(Clone)]
-pub(crate) struct Disk(Arc<Mutex<Platter>>);
+pub(crate) struct Disk {
+    platter: Arc<Mutex<Platter>>,
+    file: usize,
+}
 
 impl Disk {
-    pub(crate) fn new(image: Vec<u8>) -> Disk {
+    /// A disk with a store and no journal: as its first file.
+    pub(crate) fn new(store: Vec<u8>) -> Disk {
+        Disk::with([store, Vec::new()])
+    }
+
+    pub(crate) fn with(image: Image) -> Disk {
         let platter = Platter { live: image.clone(), durable: image, left: u64::MAX, ..Platter::default() };
-        Disk(Arc::new(Mutex::new(platter)))
+        Disk { platter: Arc::new(Mutex::new(platter)), file: 0 }
+    }
+
+    /// The store's file and the journal.
+    pub(crate) fn files(&self) -> [Disk; 2] {
+        [0, 1].map(|file| Disk { file, ..self.clone() })
     }
 
     /// From now on `left` more calls succeed; every one after them fails with `error`.
@@ -72,7 +88,7 @@ impl Disk {
     }
 
     /// From now on this is on the disk.
-    pub(crate) fn put(&self, image: Vec<u8>) {
+    pub(crate) fn put(&self, image: Image) {
         let mut platter = self.platter();
         platter.pending.clear();
         (platter.live, platter.durable) = (image.clone(), image);
@@ -81,8 +97,8 @@ impl Disk {
     /// From now on reads see what is on the disk.
     pub(crate) fn forget_cached(&self) {
         let mut platter = self.platter();
-        for op in std::mem::take(&mut platter.pending) {
-            op.apply(&mut platter.durable);
+        for (file, op) in std::mem::take(&mut platter.pending) {
+            op.apply(&mut platter.durable[file]);
         }
         platter.live = platter.durable.clone();
     }
@@ -101,18 +117,24 @@ impl Disk {
         self.platter().alive().is_err()
     }
 
+    /// What reads see of this file.
     pub(crate) fn live(&self) -> Vec<u8> {
+        self.platter().live[self.file].clone()
+    }
+
+    /// What reads see of both.
+    pub(crate) fn left(&self) -> Image {
         self.platter().live.clone()
     }
 
     /// What is there after a power cut now: all that was synced, and of the rest each write as a
     /// whole, in parts or not at all.
-    pub(crate) fn image(&self, rng: &mut Rng) -> Vec<u8> {
+    pub(crate) fn image(&self, rng: &mut Rng) -> Image {
         self.platter().image(rng)
     }
 
     fn platter(&self) -> MutexGuard<'_, Platter> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.platter.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes the power away when nothing is left; what is under way may have reached the disk.
@@ -121,14 +143,18 @@ impl Disk {
         platter.call()?;
         match op {
             Some(op) => {
-                op.apply(&mut platter.live);
-                platter.pending.push(op);
+                op.apply(&mut platter.live[self.file]);
+                platter.pending.push((self.file, op));
                 platter.alive()
             }
             None => {
                 platter.alive().inspect_err(|_| platter.sync_failed())?;
-                for op in std::mem::take(&mut platter.pending) {
-                    op.apply(&mut platter.durable);
+                let (synced, others) = std::mem::take(&mut platter.pending)
+                    .into_iter()
+                    .partition(|(file, _)| *file == self.file);
+                platter.pending = others;
+                for (file, op) in synced {
+                    op.apply(&mut platter.durable[file]);
                 }
                 Ok(())
             }
@@ -137,28 +163,29 @@ impl Disk {
 }
 
 impl Platter {
-    fn image(&self, rng: &mut Rng) -> Vec<u8> {
-        let mut image = self.durable.clone();
-        for op in &self.pending {
+    fn image(&self, rng: &mut Rng) -> Image {
+        let mut both = self.durable.clone();
+        for (file, op) in &self.pending {
+            let image = &mut both[*file];
             match (rng.below(10), op) {
                 (0..=3, _) => {}
-                (4..=6, op) => op.apply(&mut image),
+                (4..=6, op) => op.apply(image),
                 (_, Op::SetLen(_)) => {
                     if rng.below(2) == 0 {
-                        op.apply(&mut image);
+                        op.apply(image);
                     }
                 }
                 (_, Op::Write(offset, data)) => {
                     for (number, part) in data.chunks(SECTOR_BYTES).enumerate() {
                         if rng.below(2) == 0 {
                             let offset = offset + (number * SECTOR_BYTES) as u64;
-                            Op::Write(offset, part.to_vec()).apply(&mut image);
+                            Op::Write(offset, part.to_vec()).apply(image);
                         }
                     }
                 }
             }
         }
-        image
+        both
     }
 
     fn sync_failed(&mut self) {
@@ -201,13 +228,13 @@ impl StorageBackend for Disk {
     fn len(&self) -> io::Result<u64> {
         let mut platter = self.platter();
         platter.call()?;
-        Ok(platter.live.len() as u64)
+        Ok(platter.live[self.file].len() as u64)
     }
 
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
         let mut platter = self.platter();
         platter.call()?;
-        let bytes = platter.live.get(offset as usize..).and_then(|rest| rest.get(..out.len()));
+        let bytes = platter.live[self.file].get(offset as usize..).and_then(|rest| rest.get(..out.len()));
         out.copy_from_slice(bytes.ok_or(io::ErrorKind::UnexpectedEof)?);
         Ok(())
     }

@@ -21,11 +21,13 @@ use redb::{
 };
 
 use self::disk::{Disk, Rng};
+use super::file;
+use super::layout::{INLINE_BYTES_MAX, LARGE, MAIL, META, MailKey, message_key};
 use super::memory::Rows;
 use super::migrate::{self, Step};
 use super::rows::{Place, RowWriter, decode};
 use super::salvage;
-use super::tables::{INLINE_BYTES_MAX, LARGE, MAIL, META, MailKey, message_key};
+
 use super::{MemoryStore, Recovered, RedbStore, Store, StoreError, StoreOptions};
 use crate::broker::mutation::*;
 use crate::broker::state::State;
@@ -207,7 +209,8 @@ fn some_mutation(rng: &mut Rng) -> Mutation {
     let (mailbox, id) = (MailboxId(rng.below(4)), MessageId(rng.below(12)));
     match rng.below(8) {
         0 => counters(rng.below(1000)),
-        1..=2 => message(id.0, &"x".repeat(rng.below(6000) as usize)),
+        1 => message(id.0, &"x".repeat(rng.below(6000) as usize)),
+        2 => message(id.0, &"x".repeat(rng.below(300) as usize)),
         3 => Mutation::DropMessage(id),
         4 => Mutation::PutDelivery(
             mailbox,

@@ -9,9 +9,10 @@ use super::*;
 /// Crash images for each way to commit: what a test run can afford.
 const IMAGES: u32 = 100;
 /// Commits before the power goes, at most.
-const COMMITS: u64 = 8;
-/// A commit makes about this many writes and syncs; a cut falls anywhere among them.
-const CUT_AFTER: u64 = 90;
+const COMMITS: u64 = 24;
+/// The calls of the disk among which the cut falls. A commit makes two of them, or as many as twenty when it has
+/// to do with the tables.
+const CUT_AFTER: u64 = 120;
 
 #[test]
 fn one_phase_commits_survive_power_cuts() {
@@ -42,7 +43,7 @@ fn survive_power_cuts(two_phase: bool) {
 /// it promised. True when the power was cut while it ran.
 fn one_life(rng: &mut Rng, two_phase: bool, image: u32) -> bool {
     let disk = Disk::new(Vec::new());
-    let mut store = RedbStore::with_backend(disk.clone(), two_phase).unwrap().store;
+    let mut store = RedbStore::with_backends(disk.files(), two_phase).unwrap().store;
     disk.fail_after(1 + rng.below(CUT_AFTER), io::ErrorKind::Other);
 
     let mut promised = Rows::default();
@@ -63,9 +64,9 @@ fn one_life(rng: &mut Rng, two_phase: bool, image: u32) -> bool {
 
     let mut left_behind = disk.image(rng);
     for _ in 0..rng.below(3) {
-        let disk = Disk::new(left_behind);
+        let disk = Disk::with(left_behind);
         disk.fail_after(1 + rng.below(12), io::ErrorKind::Other);
-        let opened = RedbStore::with_backend(disk.clone(), two_phase);
+        let opened = RedbStore::with_backends(disk.files(), two_phase);
         assert!(
             !matches!(opened, Err(StoreError::Damaged(_))),
             "image {image}: a cut during recovery is no damage"
@@ -73,7 +74,7 @@ fn one_life(rng: &mut Rng, two_phase: bool, image: u32) -> bool {
         drop(opened);
         left_behind = disk.image(rng);
     }
-    let recovered = RedbStore::with_backend(Disk::new(left_behind), two_phase)
+    let recovered = RedbStore::with_backends(Disk::with(left_behind).files(), two_phase)
         .unwrap_or_else(|error| panic!("image {image} cannot be opened: {error}"));
     let found = recovered.mutations;
     let whole = under_way.as_ref().map(Rows::mutations);

@@ -20,10 +20,11 @@ fn every_kind_of_row_comes_back_in_the_order_of_recovery() {
         let mut backwards = every_row();
         backwards.reverse();
         store.commit(&backwards).unwrap();
-        // As after a kill: nothing is closed in order, the file is copied as it is.
+        // As after a kill: nothing is closed in order, the files are copied as they are.
         let killed = Home::new();
         fs::copy(home.path(), killed.path()).unwrap();
         fs::copy(home.head(), killed.head()).unwrap();
+        fs::copy(home.options().journal(), killed.options().journal()).unwrap();
         close(store);
         for home in [home, killed] {
             let recovered = home.open();

@@ -108,26 +108,54 @@ fn every_row_of_schema_2() -> Vec<Mutation> {
     rows
 }
 
+/// Those of schema 2 and what a journal made of them: the store of a daemon that was killed, with its journal
+/// beside it.
+const SCHEMA_3: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/store-schema-3.redb");
+
+/// What the journal of schema 3 holds: a put and a drop, and one message that came and went.
+fn changes_of_schema_3() -> [Vec<Mutation>; 2] {
+    let dropped = Mutation::DropReceipt(MailboxId(300), MessageId(2));
+    [
+        vec![counters(13), message(12, "kept in the journal"), message(13, "gone")],
+        vec![Mutation::DropMessage(MessageId(13)), dropped],
+    ]
+}
+
+fn every_row_of_schema_3() -> Vec<Mutation> {
+    rows_of(&[every_row_of_schema_2(), changes_of_schema_3().concat()].concat())
+}
+
 #[test]
-#[ignore = "writes a file into the source"]
+#[ignore = "writes files into the source"]
 fn write_the_fixture() {
-    let path = SCHEMA_1.replace("-1.", &format!("-{NEWEST}."));
+    let path = SCHEMA_3.replace("-3.", &format!("-{NEWEST}."));
     assert!(!Path::new(&path).exists(), "{path} is there");
     let home = Home::new();
-    home.store(&every_row_of_schema_2());
-    fs::copy(home.path(), path).unwrap();
+    let mut store = home.open().store;
+    store.commit(&every_row_of_schema_2()).unwrap();
+    changes_of_schema_3().iter().for_each(|changes| store.commit(changes).unwrap());
+    drop(store);
+    fs::copy(home.path(), &path).unwrap();
+    fs::copy(home.options().journal(), format!("{path}.journal")).unwrap();
 }
 
 #[test]
 fn a_store_of_each_schema_is_read_upgraded_and_not_taken_back() {
-    for (fixture, rows) in [(SCHEMA_1, every_row()), (SCHEMA_2, every_row_of_schema_2())] {
+    for (schema, fixture, rows) in [
+        (1, SCHEMA_1, every_row()),
+        (2, SCHEMA_2, every_row_of_schema_2()),
+        (3, SCHEMA_3, every_row_of_schema_3()),
+    ] {
         let home = Home::new();
         fs::write(home.path(), fs::read(fixture).unwrap()).unwrap();
+        if let Ok(journal) = fs::read(format!("{fixture}.journal")) {
+            fs::write(home.options().journal(), journal).unwrap();
+        }
         let found = home.open();
-        assert_eq!(found.mutations, rows);
+        assert_eq!((found.mutations, found.warnings), (rows, Vec::new()));
         close(found.store);
-        let kept = home.0.path().join("ipcd.redb.schema-1");
-        assert_eq!(kept.exists(), fixture == SCHEMA_1, "an old one is kept");
+        let kept = home.0.path().join(format!("ipcd.redb.schema-{schema}"));
+        assert_eq!(kept.exists(), schema < NEWEST, "an old one is kept");
         let step: Step = |_| Ok(());
         let steps = [migrate::STEPS, &[step]].concat();
         close(RedbStore::open_with(&home.options(), &steps, 1).unwrap().store);
@@ -135,6 +163,30 @@ fn a_store_of_each_schema_is_read_upgraded_and_not_taken_back() {
         assert!(matches!(home.refused(), StoreError::TooNew { found, known: NEWEST } if found == NEWEST + 1));
         assert!(fs::read(home.path()).unwrap() == newer, "the file was changed");
     }
+}
+
+/// The next schema finds a store whose daemon was killed: what its journal holds takes the step, too, and both
+/// files are kept.
+#[test]
+fn what_the_journal_holds_goes_through_the_steps_with_the_tables() {
+    let home = Home::new();
+    let mut store = home.open().store;
+    store.commit(&[message(1, "in the tables")]).unwrap();
+    store.commit(&[message(2, "in the journal")]).unwrap();
+    drop(store);
+    let files = [home.path(), home.options().journal()].map(|path| fs::read(path).unwrap());
+    let step: Step = |write| {
+        let mut mail = write.open_table(MAIL)?;
+        assert!(mail.get(message_key(MessageId(2)))?.is_some());
+        mail.remove(message_key(MessageId(1)))?;
+        Ok(())
+    };
+    let steps = [migrate::STEPS, &[step]].concat();
+    let found = RedbStore::open_with(&home.options(), &steps, 1).unwrap();
+    assert_eq!(found.mutations, [message(2, "in the journal")]);
+    let kept = home.0.path().join(format!("ipcd.redb.schema-{NEWEST}"));
+    let kept = [file::beside(&kept, "journal"), kept].map(|path| fs::read(path).unwrap());
+    assert!(kept[1] == files[0] && kept[0] == files[1]);
 }
 
 /// Each message in its place, and nothing left in the other one, also where one is put anew.

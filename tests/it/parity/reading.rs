@@ -109,8 +109,11 @@ fn row_18_a_store_that_is_damaged_is_no_empty_mailbox() {
     send(&mut alice, "bob", "kept");
     world.kill_daemon();
     let store = world.state().join("ipcd.redb");
-    let whole = std::fs::read(&store).expect("a store");
-    std::fs::write(&store, vec![0x5a; whole.len()]).expect("a damaged store");
+    let both = [store.clone(), world.state().join("ipcd.redb.journal")];
+    let whole = both.each_ref().map(|path| std::fs::read(path).expect("a file of the store"));
+    for (path, bytes) in both.iter().zip(&whole) {
+        std::fs::write(path, vec![0x5a; bytes.len()]).expect("a damaged store");
+    }
     for agent in [&mut bob, &mut alice] {
         let said = agent.ok("check", json!({}));
         let notice = &said["messages"][0];
@@ -121,7 +124,9 @@ fn row_18_a_store_that_is_damaged_is_no_empty_mailbox() {
     let kept = beside.find(|path| path.to_string_lossy().ends_with('Z')).expect("the damaged file is kept");
     assert!(std::fs::read(kept).expect("a file").iter().all(|b| *b == 0x5a), "it is left for repair");
     assert_eq!(world.run(&["stop"]).code, 0);
-    std::fs::write(&store, whole).expect("a repaired store");
+    for (path, bytes) in both.iter().zip(&whole) {
+        std::fs::write(path, bytes).expect("a repaired store");
+    }
     assert!(contents(&drain(&mut bob)).contains(&"kept"), "what a repair brings back is read");
 }
 
