@@ -1,5 +1,8 @@
 //! Bringing what a part of the journal holds into the tables, while commits go on in the other part.
 //!
+//! Where processors are few, whoever answers calls goes first: the thread gives its own up between rows, and before
+//! each write of a page (`store/polite.rs`). The scheduler alone lets it run for milliseconds.
+//!
 //! What always holds: the rows, and the word that the tables lack them no more, are one transaction.
 
 use std::sync::Arc;
@@ -8,6 +11,7 @@ use std::thread::{self, JoinHandle};
 use redb::Database;
 
 use super::StoreError;
+use super::cells::net;
 use super::faults::guarded;
 use super::journal::Mark;
 use super::redb::begin_write;
@@ -51,10 +55,7 @@ impl Checkpoint {
             return Ok(Checkpoint(Progress::Later { job, asked: 0 }));
         }
         let thread = thread::Builder::new().name("checkpoint".to_owned());
-        let running = thread.spawn(move || {
-            step_back();
-            job.run()
-        });
+        let running = thread.spawn(move || job.run());
         running
             .map(|running| Checkpoint(Progress::Beside(running)))
             .map_err(|error| StoreError::failed("cannot start a thread", error))
@@ -94,18 +95,8 @@ impl Drop for Checkpoint {
     }
 }
 
-/// Has whoever answers calls go first where processors are few: nobody waits for a checkpoint until the other part
-/// of the journal is full. (Linux, where threads have a priority of their own.)
-fn step_back() {
-    #[cfg(target_os = "linux")]
-    if let Err(error) = rustix::process::setpriority_process(None, PRIORITY) {
-        tracing::debug!(%error, "a checkpoint goes on with the priority of the daemon");
-    }
-}
-
-/// As `nice` has it: the kernel gives this thread a tenth of what it gives one of usual priority beside it.
-#[cfg(target_os = "linux")]
-const PRIORITY: i32 = 10;
+/// Rows between two times at which others are let go first, if they wait for a processor: some 20 µs.
+const ROWS_IN_ONE_GO: usize = 8;
 
 /// Brings cells into the tables, and says with them what they lack of the journal from now on, if that changes.
 pub(super) fn write(
@@ -116,7 +107,10 @@ pub(super) fn write(
 ) -> Result<(), StoreError> {
     let write = begin_write(db, two_phase)?;
     let mut tables = Tables::new(&write);
-    tables.apply_all(cells)?;
+    for some in net(cells)?.chunks(ROWS_IN_ONE_GO) {
+        thread::yield_now();
+        some.iter().try_for_each(|cell| tables.apply(cell))?;
+    }
     if let Some(mark) = mark {
         tables.put_mark(mark)?;
     }

@@ -32,8 +32,9 @@ const PARTS: usize = 3;
 const PART_BYTES: usize = if cfg!(test) { 8 << 10 } else { 256 << 10 };
 /// Bytes of the file. A store says how long its own is, so that another release may have another.
 pub(super) const JOURNAL_BYTES: usize = PARTS * PART_BYTES;
-/// Bytes of a payload that may go into it: a larger one costs the tables no more than the way through here.
-const PAYLOAD_BYTES_MAX: usize = PART_BYTES / 8;
+/// Bytes of a payload that may go into it: what a hundred calls at once bring. A larger one costs the tables no
+/// more than the way through here.
+const PAYLOAD_BYTES_MAX: usize = PART_BYTES / 2;
 /// What a disk writes as a whole.
 const SECTOR_BYTES: usize = 512;
 const HEADER_BYTES: usize = 8 + 8 + 4 + 4;

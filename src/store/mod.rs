@@ -23,6 +23,7 @@ mod memory;
 mod migrate;
 mod opening;
 mod peek;
+mod polite;
 mod reading;
 mod redb;
 mod reserve;

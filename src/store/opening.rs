@@ -47,7 +47,7 @@ pub(super) fn build(backend: impl StorageBackend) -> Result<Database, StoreError
         .set_repair_callback(|session| {
             tracing::debug!(progress = session.progress(), "checking the store");
         })
-        .create_with_backend(backend)?;
+        .create_with_backend(super::polite::Polite(backend))?;
     Ok(db)
 }
 

@@ -3,7 +3,7 @@
 use redb::{AccessGuard, Key, Table, TableDefinition, TableHandle, Value, WriteTransaction};
 
 use super::StoreError;
-use super::cells::{Cell, net};
+use super::cells::Cell;
 use super::journal::Mark;
 use super::layout::{Bytes, JOURNAL, KEYS, LARGE, MAIL, MAILBOXES, META, MailKey, NAMES, SCHEMA, TableId};
 use super::rows::{Place, Row, RowWriter, is_elsewhere};
@@ -89,11 +89,6 @@ impl<'t> Tables<'t> {
         let mut writer = RowWriter::default();
         let row = writer.write(Place { table: META.name(), key }, fact)?;
         self.meta.set(key, Some(row)).map(drop)
-    }
-
-    /// Applies what many cells come to.
-    pub(super) fn apply_all(&mut self, cells: &[u8]) -> Result<(), StoreError> {
-        net(cells)?.iter().try_for_each(|cell| self.apply(cell))
     }
 
     /// Puts or drops one row.
