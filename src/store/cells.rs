@@ -14,7 +14,7 @@ use super::layout::{
     COUNTERS, DELIVERY, INLINE_BYTES_MAX, MESSAGE, RECEIPT, TableId, key_bytes, key_parts, mail_key,
     mail_key_bytes, message_key,
 };
-use super::rows::{Elsewhere, Place, Row, RowWriter, is_elsewhere};
+use super::rows::{self, Elsewhere, Place, Row, is_elsewhere};
 use crate::broker::mutation::{MailboxId, Mutation};
 use crate::protocol::message::MessageId;
 use crate::protocol::name::Name;
@@ -35,10 +35,7 @@ pub(super) struct Cell<'c> {
 
 /// Makes cells of mutations, in one buffer behind each other.
 #[derive(Default)]
-pub(super) struct CellWriter {
-    rows: RowWriter,
-    cells: Vec<u8>,
-}
+pub(super) struct CellWriter(Vec<u8>);
 
 /// Bytes of the buffer that are kept from one batch to the next: a large batch of usual size.
 const KEPT_BYTES: usize = 256 << 10;
@@ -49,8 +46,8 @@ impl CellWriter {
     /// # Errors
     /// A row or a key that has no form on disk: the broker lets none in.
     pub(super) fn write(&mut self, mutations: &[Mutation]) -> Result<(), StoreError> {
-        self.cells.clear();
-        self.cells.shrink_to(KEPT_BYTES);
+        self.0.clear();
+        self.0.shrink_to(KEPT_BYTES);
         let mut last = None;
         for mutation in mutations {
             match mutation {
@@ -66,7 +63,7 @@ impl CellWriter {
 
     /// The cells of the last batch.
     pub(super) fn written(&self) -> &[u8] {
-        &self.cells
+        &self.0
     }
 
     fn add(&mut self, mutation: &Mutation) -> Result<(), StoreError> {
@@ -97,28 +94,30 @@ impl CellWriter {
     }
 
     fn put(&mut self, table: TableId, key: &[u8], row: &impl Row) -> Result<(), StoreError> {
-        let row = self.rows.write(Place { table: table.name(), key }, row)?;
-        let length = u32::try_from(row.len()).ok().filter(|length| *length != DROPPED);
-        let length =
-            length.ok_or_else(|| StoreError::failed("a row has no form on disk", "4 GiB and more"))?;
-        push(&mut self.cells, table, key, length)?;
-        self.cells.extend_from_slice(row);
+        let length = push(&mut self.0, table, key, DROPPED)?;
+        let start = self.0.len();
+        rows::append(&mut self.0, Place { table: table.name(), key }, row)?;
+        let bytes = u32::try_from(self.0.len() - start).ok().filter(|bytes| *bytes != DROPPED);
+        let bytes = bytes.ok_or_else(|| StoreError::failed("a row has no form on disk", "4 GiB and more"))?;
+        self.0[length..length + 4].copy_from_slice(&bytes.to_le_bytes());
         Ok(())
     }
 
     fn drop(&mut self, table: TableId, key: &[u8]) -> Result<(), StoreError> {
-        push(&mut self.cells, table, key, DROPPED)
+        push(&mut self.0, table, key, DROPPED).map(drop)
     }
 }
 
-fn push(cells: &mut Vec<u8>, table: TableId, key: &[u8], row_length: u32) -> Result<(), StoreError> {
+/// Begins a cell, and returns where the length of its row stands.
+fn push(cells: &mut Vec<u8>, table: TableId, key: &[u8], row_length: u32) -> Result<usize, StoreError> {
     let key_length =
         u16::try_from(key.len()).map_err(|error| StoreError::failed("a key has no form on disk", error))?;
     cells.push(table as u8);
     cells.extend_from_slice(&key_length.to_le_bytes());
+    let length = cells.len();
     cells.extend_from_slice(&row_length.to_le_bytes());
     cells.extend_from_slice(key);
-    Ok(())
+    Ok(length)
 }
 
 /// Takes cells apart.
@@ -153,13 +152,13 @@ fn split<'c>(bytes: &mut &'c [u8]) -> Option<Cell<'c>> {
     Some(Cell { table: TableId::numbered(table)?, key, row })
 }
 
-/// What is left of many changes: the last one of each row, in their order, and of a large message that was
-/// dropped nothing of its own.
+/// What is left of many changes, which stand in so many stretches: the last one of each row, in their order, and of
+/// a large message that was dropped nothing of its own.
 ///
 /// # Errors
 /// Those of [`cells`].
-pub(super) fn net(bytes: &[u8]) -> Result<Vec<Cell<'_>>, StoreError> {
-    let all = cells(bytes).collect::<Result<Vec<_>, _>>()?;
+pub(super) fn net<'c>(stretches: &[&'c [u8]]) -> Result<Vec<Cell<'c>>, StoreError> {
+    let all = stretches.iter().flat_map(|bytes| cells(bytes)).collect::<Result<Vec<_>, _>>()?;
     let mut last: HashMap<(TableId, &[u8]), usize> = HashMap::with_capacity(all.len());
     for (number, cell) in all.iter().enumerate() {
         last.insert((cell.table, cell.key), number);

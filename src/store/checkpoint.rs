@@ -27,7 +27,7 @@ pub(super) struct Job {
 
 impl Job {
     fn run(self) -> Result<(), StoreError> {
-        guarded(|| write(&self.db, &self.cells, Some(self.mark), self.two_phase))
+        guarded(|| write(&self.db, &[&self.cells], Some(self.mark), self.two_phase))
     }
 }
 
@@ -101,7 +101,7 @@ const ROWS_IN_ONE_GO: usize = 8;
 /// Brings cells into the tables, and says with them what they lack of the journal from now on, if that changes.
 pub(super) fn write(
     db: &Database,
-    cells: &[u8],
+    cells: &[&[u8]],
     mark: Option<Mark>,
     two_phase: bool,
 ) -> Result<(), StoreError> {

@@ -75,7 +75,7 @@ pub(super) fn create_with(path: &Path, rows: &[Mutation], two_phase: bool) -> Re
             migrate::bring_up(&db, STEPS, two_phase)?;
             let mut cells = CellWriter::default();
             cells.write(rows)?;
-            checkpoint::write(&db, cells.written(), None, two_phase)?;
+            checkpoint::write(&db, &[cells.written()], None, two_phase)?;
             Ok(db.close()?)
         })
     })
@@ -221,7 +221,7 @@ fn bring_in(
     two_phase: bool,
     piece_rows: usize,
 ) -> Result<(), StoreError> {
-    let rows = net(&found.payloads)?;
+    let rows = net(&[&found.payloads])?;
     let mut pieces = rows.chunks(piece_rows).peekable();
     loop {
         let piece = pieces.next().unwrap_or_default();

@@ -204,8 +204,7 @@ impl RedbStore {
         let db = self.db.as_ref().ok_or(StoreError::FailedBefore)?;
         let journal = self.journal.as_mut().ok_or(StoreError::FailedBefore)?;
         let mark = journal.mark_around();
-        let cells = [journal.held(), self.cells.written()].concat();
-        checkpoint::write(db, &cells, Some(mark), self.two_phase)?;
+        checkpoint::write(db, &[journal.held(), self.cells.written()], Some(mark), self.two_phase)?;
         journal.go_on_at(mark);
         Ok(())
     }
@@ -213,7 +212,7 @@ impl RedbStore {
     fn go_without_a_journal(&mut self) -> Result<(), StoreError> {
         let db = self.db.as_ref().ok_or(StoreError::FailedBefore)?;
         let mark = self.mark.is_in_use().then(|| self.mark.out_of_use());
-        checkpoint::write(db, self.cells.written(), mark, self.two_phase)?;
+        checkpoint::write(db, &[self.cells.written()], mark, self.two_phase)?;
         self.mark = self.mark.out_of_use();
         Ok(())
     }
@@ -323,7 +322,7 @@ impl Store for RedbStore {
             if let Some(journal) = journal
                 && let Some(mark) = journal.mark_closed()
             {
-                checkpoint::write(&db, journal.held(), Some(mark), two_phase)?;
+                checkpoint::write(&db, &[journal.held()], Some(mark), two_phase)?;
             }
             // The checkpoints are done, and nobody else has it.
             Arc::into_inner(db).map_or(Ok(()), |db| Ok(db.close()?))

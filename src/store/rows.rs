@@ -23,9 +23,6 @@ const HEADER_BYTES: usize = 5;
 /// Of a message's payload: the length of its JSON, behind which its content stands as it is.
 const LENGTH_BYTES: usize = 4;
 
-/// Bytes of the buffer that are kept from one row to the next: a few usual rows.
-const KEPT_BYTES: usize = 64 << 10;
-
 /// Where a row stands: the name of its table, and its key as redb has it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Place<'p> {
@@ -41,20 +38,24 @@ pub(super) trait Row: Sized {
     fn read(payload: &[u8]) -> Result<Self, String>;
 }
 
-/// Writes rows, one after the other, into one buffer.
-#[derive(Default)]
-pub(super) struct RowWriter(Vec<u8>);
+/// Writes a row behind what is in `bytes`.
+///
+/// # Errors
+/// The row has no JSON form; then a part of it may stand there.
+pub(super) fn append(bytes: &mut Vec<u8>, place: Place<'_>, row: &impl Row) -> Result<(), StoreError> {
+    let start = bytes.len();
+    bytes.extend_from_slice(&[FORMAT, 0, 0, 0, 0]);
+    row.write(bytes).map_err(|error| StoreError::failed("a row has no JSON form", error))?;
+    let checksum = checksum(place, &bytes[start + HEADER_BYTES..]);
+    bytes[start + 1..start + HEADER_BYTES].copy_from_slice(&checksum.to_le_bytes());
+    Ok(())
+}
 
-impl RowWriter {
-    pub(super) fn write(&mut self, place: Place<'_>, row: &impl Row) -> Result<&[u8], StoreError> {
-        self.0.clear();
-        self.0.shrink_to(KEPT_BYTES);
-        self.0.extend_from_slice(&[FORMAT, 0, 0, 0, 0]);
-        row.write(&mut self.0).map_err(|error| StoreError::failed("a row has no JSON form", error))?;
-        let checksum = checksum(place, &self.0[HEADER_BYTES..]);
-        self.0[1..HEADER_BYTES].copy_from_slice(&checksum.to_le_bytes());
-        Ok(&self.0)
-    }
+/// A row by itself.
+pub(super) fn encode(place: Place<'_>, row: &impl Row) -> Result<Vec<u8>, StoreError> {
+    let mut bytes = Vec::new();
+    append(&mut bytes, place, row)?;
+    Ok(bytes)
 }
 
 /// Reads a row back; any bytes will do, and what is wrong with them is said in words.
@@ -204,7 +205,7 @@ mod tests {
     #[test]
     fn a_row_is_read_back_and_every_flipped_bit_is_noticed() {
         let counters = Counters { last_message: 7, clean: true, ..Counters::default() };
-        let bytes = RowWriter::default().write(PLACE, &counters).unwrap().to_vec();
+        let bytes = encode(PLACE, &counters).unwrap();
         assert_eq!(decode::<Counters>(PLACE, &bytes), Ok(counters));
         for bit in 0..bytes.len() * 8 {
             let mut flipped = bytes.clone();
@@ -238,19 +239,6 @@ mod tests {
     }
 
     #[test]
-    fn a_long_row_does_not_keep_its_memory() {
-        let mut writer = RowWriter::default();
-        let long = MailboxRow {
-            name: crate::protocol::name::Name::user(),
-            holder: None,
-            merged: vec![crate::broker::mutation::MailboxId(u64::MAX); 10_000],
-        };
-        assert!(writer.write(PLACE, &long).unwrap().len() > KEPT_BYTES);
-        writer.write(PLACE, &7_u64).unwrap();
-        assert!(writer.0.capacity() <= KEPT_BYTES);
-    }
-
-    #[test]
     fn a_key_is_short_where_it_can_be_and_is_read_back_in_both_forms() {
         let sent = |forwarded_from| KeyOutcome::Sent {
             id: MessageId(u64::MAX),
@@ -264,7 +252,7 @@ mod tests {
             (key(vec![sent(Some(Name::user()))]), false),
             (key(vec![sent(None), sent(None)]), false),
         ] {
-            let bytes = RowWriter::default().write(PLACE, &row).unwrap().to_vec();
+            let bytes = encode(PLACE, &row).unwrap();
             assert_eq!(decode::<KeyRow>(PLACE, &bytes), Ok(row.clone()));
             assert_eq!(bytes[HEADER_BYTES] == SHORT_KEY, short);
             let json = with_checksum(PLACE, &serde_json::to_vec(&row).unwrap());

@@ -291,7 +291,7 @@ fn brought_up_to_date(rows: &[Mutation], journal: &[u8]) -> Result<Vec<Mutation>
     migrate::bring_up(&db, STEPS, false)?;
     let write = db.begin_write()?;
     let mut tables = Tables::new(&write);
-    for cell in net(journal)? {
+    for cell in net(&[journal])? {
         tables.apply(&cell)?;
         if let Some(dropped) = cell.dropped() {
             all.apply(&dropped);

@@ -6,7 +6,7 @@ use super::StoreError;
 use super::cells::Cell;
 use super::journal::Mark;
 use super::layout::{Bytes, JOURNAL, KEYS, LARGE, MAIL, MAILBOXES, META, MailKey, NAMES, SCHEMA, TableId};
-use super::rows::{Place, Row, RowWriter, is_elsewhere};
+use super::rows::{Place, Row, encode, is_elsewhere};
 
 /// Each table is opened when it is first written: one that is open costs the commit, written or not.
 pub(super) struct Tables<'t> {
@@ -86,9 +86,8 @@ impl<'t> Tables<'t> {
     }
 
     fn put_fact(&mut self, key: &[u8], fact: &impl Row) -> Result<(), StoreError> {
-        let mut writer = RowWriter::default();
-        let row = writer.write(Place { table: META.name(), key }, fact)?;
-        self.meta.set(key, Some(row)).map(drop)
+        let row = encode(Place { table: META.name(), key }, fact)?;
+        self.meta.set(key, Some(&row)).map(drop)
     }
 
     /// Puts or drops one row.

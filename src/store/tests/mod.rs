@@ -25,7 +25,7 @@ use super::file;
 use super::layout::{INLINE_BYTES_MAX, LARGE, MAIL, META, MailKey, message_key};
 use super::memory::Rows;
 use super::migrate::{self, Step};
-use super::rows::{Place, RowWriter, decode};
+use super::rows::{Place, decode, encode};
 use super::salvage;
 
 use super::{MemoryStore, Recovered, RedbStore, Store, StoreError, StoreOptions};
@@ -201,7 +201,7 @@ fn row_at<K: redb::Key>(
 ) -> Vec<u8> {
     let key = K::as_bytes(&key);
     let place = Place { table: table.name(), key: key.as_ref() };
-    RowWriter::default().write(place, row).unwrap().to_vec()
+    encode(place, row).unwrap()
 }
 
 /// A change out of a small world, so that puts meet puts and drops of the same row.
