@@ -33,6 +33,10 @@ const SENDERS: usize = 3;
 const READER: usize = SENDERS;
 /// Sends of one front end that are under way at one time.
 const WINDOW: usize = 4;
+/// Unread messages of the reader with which a sender takes its time: each start reads them all, and it is the kills
+/// that this is about. The daemon stores faster than one front end reads.
+const BACKLOG: u64 = 500;
+const PAUSE: Duration = Duration::from_millis(20);
 /// Mailboxes may be full of repeats here, and no mail is given up for it. Names are asked for: two front
 /// ends of one folder that are killed together could take up each other's.
 const CONFIG: &str = "[limits]\nsends_per_minute = 0\nmailbox_messages = 1000000\nsender_share_percent = 100\ndeliveries = 0\nhistory_s = 0\n[identity]\nauto_register = false\n";
@@ -130,6 +134,9 @@ fn send_until_stopped(world: &World, run: &Run, me: usize) {
             }
             assert_eq!(value["stored"], json!(true), "{value}");
             run.stored(me, text, value["id"].as_u64().expect("an id"), began);
+            if value["recipient"]["unread"].as_u64().is_some_and(|unread| unread > BACKLOG) {
+                std::thread::sleep(PAUSE);
+            }
         }
     }
 }
