@@ -35,7 +35,10 @@ pub(super) struct Cell<'c> {
 
 /// Makes cells of mutations, in one buffer behind each other.
 #[derive(Default)]
-pub(super) struct CellWriter(Vec<u8>);
+pub(super) struct CellWriter {
+    cells: Vec<u8>,
+    largest_row: usize,
+}
 
 /// Bytes of the buffer that are kept from one batch to the next: a large batch of usual size.
 const KEPT_BYTES: usize = 256 << 10;
@@ -46,8 +49,9 @@ impl CellWriter {
     /// # Errors
     /// A row or a key that has no form on disk: the broker lets none in.
     pub(super) fn write(&mut self, mutations: &[Mutation]) -> Result<(), StoreError> {
-        self.0.clear();
-        self.0.shrink_to(KEPT_BYTES);
+        self.cells.clear();
+        self.cells.shrink_to(KEPT_BYTES);
+        self.largest_row = 0;
         let mut last = None;
         for mutation in mutations {
             match mutation {
@@ -63,7 +67,12 @@ impl CellWriter {
 
     /// The cells of the last batch.
     pub(super) fn written(&self) -> &[u8] {
-        &self.0
+        &self.cells
+    }
+
+    /// Bytes of the largest row among them.
+    pub(super) fn largest_row(&self) -> usize {
+        self.largest_row
     }
 
     fn add(&mut self, mutation: &Mutation) -> Result<(), StoreError> {
@@ -94,17 +103,18 @@ impl CellWriter {
     }
 
     fn put(&mut self, table: TableId, key: &[u8], row: &impl Row) -> Result<(), StoreError> {
-        let length = push(&mut self.0, table, key, DROPPED)?;
-        let start = self.0.len();
-        rows::append(&mut self.0, Place { table: table.name(), key }, row)?;
-        let bytes = u32::try_from(self.0.len() - start).ok().filter(|bytes| *bytes != DROPPED);
+        let length = push(&mut self.cells, table, key, DROPPED)?;
+        let start = self.cells.len();
+        rows::append(&mut self.cells, Place { table: table.name(), key }, row)?;
+        self.largest_row = self.largest_row.max(self.cells.len() - start);
+        let bytes = u32::try_from(self.cells.len() - start).ok().filter(|bytes| *bytes != DROPPED);
         let bytes = bytes.ok_or_else(|| StoreError::failed("a row has no form on disk", "4 GiB and more"))?;
-        self.0[length..length + 4].copy_from_slice(&bytes.to_le_bytes());
+        self.cells[length..length + 4].copy_from_slice(&bytes.to_le_bytes());
         Ok(())
     }
 
     fn drop(&mut self, table: TableId, key: &[u8]) -> Result<(), StoreError> {
-        push(&mut self.0, table, key, DROPPED).map(drop)
+        push(&mut self.cells, table, key, DROPPED).map(drop)
     }
 }
 

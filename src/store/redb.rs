@@ -39,6 +39,10 @@ const COMPACT_RATIO: u64 = 4;
 /// redb frees in one pass what the last one moved; so many passes find an end in practice.
 const COMPACT_PASSES: u32 = 4;
 
+/// A larger row, in bytes, goes around the journal: to write it twice costs more than it saves, and where the store may
+/// not grow, room that a smaller one finds.
+const JOURNAL_ROW_BYTES_MAX: usize = 32 << 10;
+
 /// A [`Store`] in a redb file.
 pub struct RedbStore {
     /// Absent after a failure.
@@ -167,12 +171,16 @@ impl RedbStore {
         }
         self.cells.write(mutations)?;
         match &self.journal {
-            Some(journal) if journal.is_for(self.cells.written()) => self.append()?,
+            Some(journal) if self.is_for(journal) => self.append()?,
             Some(_) => self.go_around_the_journal()?,
             None => self.go_without_a_journal()?,
         }
         // A file that went while it was written to must not be answered for.
         self.is_in_place()
+    }
+
+    fn is_for(&self, journal: &Journal) -> bool {
+        self.cells.largest_row() <= JOURNAL_ROW_BYTES_MAX && journal.is_for(self.cells.written())
     }
 
     fn append(&mut self) -> Result<(), StoreError> {
