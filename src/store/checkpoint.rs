@@ -1,4 +1,4 @@
-//! Bringing what a part of the journal holds into the tables, while commits go on in the other part.
+//! Bringing what a part of the journal holds into the tables, while commits go on in the next.
 //!
 //! Where processors are few, whoever answers calls goes first: the thread gives its own up between rows, and before
 //! each write of a page (`store/polite.rs`). The scheduler alone lets it run for milliseconds.

@@ -14,7 +14,7 @@
 //!   commit that goes around the journal counts as one. So a record that does not check out was torn, unless a
 //!   later one stands behind it: then it rotted, or the tables are not those of this journal, and that is damage.
 //! - A part is written to again only when the tables have what it held, and what the one after it held. Should the
-//!   tables lose their last commit, the journal still has all of it.
+//!   tables lose what was last brought into them, the journal still has it.
 //! - The first number is a random one: bytes that somebody sent, and that a torn record left behind, pass for none,
 //!   and no journal for that of another store.
 

@@ -178,10 +178,11 @@ pub(super) fn recover(
     piece_rows: usize,
 ) -> Result<Opened, StoreError> {
     migrate::judge(reading::schema(&db.begin_read()?)?, steps)?;
-    let mut warnings = Vec::new();
+    let (mut warnings, mut is_cut) = (Vec::new(), false);
     if let Some(mark) = reading::mark(&db.begin_read()?)? {
         let held = file.as_ref().map_or_else(|| Ok(Vec::new()), |file| journal::read(&**file))?;
-        if (held.len() as u64) < mark.bytes {
+        is_cut = (held.len() as u64) < mark.bytes;
+        if is_cut {
             warn(&mut warnings, LOST.to_owned());
         }
         let found = lacking(&held, mark)?;
@@ -199,7 +200,9 @@ pub(super) fn recover(
         .ok_or_else(|| StoreError::Damaged("it does not say where its journal begins".to_owned()))?;
     let rows = Rows::read(&read)?;
     drop(read);
-    let journal = match two_phase {
+    // One that was cut stays as it is until the first commit, which comes when a note says so: whoever starts
+    // after a kill in between is to see it, too.
+    let journal = match two_phase || is_cut {
         true => None,
         false => file.and_then(|file| begin(file, mark)),
     };

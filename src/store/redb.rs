@@ -1,15 +1,15 @@
 //! The store that ipcd runs on: tables in one redb file, and a journal beside it.
 //!
 //! A commit goes into the journal, at the price of one write and one sync. When a part of that is full, what it
-//! holds goes into the tables in one transaction, beside the commits that go on in its other part: a message that
+//! holds goes into the tables in one transaction, beside the commits that go on in its next part: a message that
 //! was read meanwhile never comes there at all. What is too large for the journal goes into the tables at once,
 //! behind all that the journal holds; and each commit does where there is no journal.
 //!
 //! What always holds:
 //! - Every write transaction begins in [`begin_write`]; its commit returns after the data was synced.
 //! - The same transaction that brings the journal's rows into the tables says that they lack them no more.
-//! - A file comes into place complete, and one that is too new or damaged is refused before a byte
-//!   of it changes.
+//! - A file comes into place complete, and one that is too new, or that its journal does not belong to, is
+//!   refused before a byte of it changes.
 //! - After the first failure no commit is begun: redb itself says that the file may or may not hold
 //!   the commit, and only opening it again tells.
 
@@ -55,6 +55,8 @@ pub struct RedbStore {
     checkpoint: Option<Checkpoint>,
     /// Checkpoints have a thread of their own.
     beside: bool,
+    /// It was opened with a warning.
+    was_warned: bool,
     cells: CellWriter,
     two_phase: bool,
     /// Opens it once more.
@@ -272,6 +274,10 @@ fn look_into(options: &StoreOptions, steps: &[Step], tries: u32) -> Result<(), S
     if let Verdict::Old(found) = verdict {
         file::copy_aside(path, &options.journal(), found)?;
     }
+    if seen.mark.is_none() {
+        // It was put back beside the journal of a later one.
+        opening::keep_journal_of_another(options)?;
+    }
     Ok(())
 }
 
@@ -310,8 +316,10 @@ impl Store for RedbStore {
                 self.last_message
             )));
         }
-        if let Some(warning) = warnings.into_iter().next() {
-            return Err(StoreError::Damaged(warning));
+        match warnings.into_iter().next() {
+            // What was said when it was opened first is no news.
+            Some(warning) if !self.was_warned => return Err(StoreError::Damaged(warning)),
+            _ => {}
         }
         (self.db, self.places) = (Some(Arc::new(db)), places);
         (self.journal, self.mark) = (journal, mark);
@@ -404,6 +412,7 @@ impl Opened {
                 mark,
                 checkpoint: None,
                 beside: true,
+                was_warned: !warnings.is_empty(),
                 cells: CellWriter::default(),
                 two_phase,
                 open,

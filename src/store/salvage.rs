@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use redb::backends::{FileBackend, InMemoryBackend};
 use redb::{Builder, ReadTransaction, ReadableDatabase, StorageBackend};
 
-use super::cells::net;
+use super::cells::{Cell, net};
 use super::faults::guarded;
 use super::file;
 use super::journal;
@@ -265,12 +265,11 @@ pub(super) fn read_backend(backend: impl StorageBackend, journal: &[u8]) -> Vec<
     if foreign {
         return rows.mutations;
     }
-    guarded(|| brought_up_to_date(&rows.mutations, &journal::salvage(journal, mark))).unwrap_or_else(
-        |error| {
+    guarded(|| with_journal(&rows.mutations, &journal::salvage(journal, mark), mark.is_some()))
+        .unwrap_or_else(|error| {
             tracing::warn!(%error, "reading the journal of the damaged store");
             rows.mutations
-        },
-    )
+        })
 }
 
 /// Rows of another schema are not for the types of this one, but for those that it reads as they are.
@@ -282,26 +281,28 @@ fn is_foreign(read: &ReadTransaction) -> bool {
     })
 }
 
-/// The rows with what a journal made of them. The tables that are damaged are not written to, not even in
-/// memory: what it puts is read from tables of its own.
-fn brought_up_to_date(rows: &[Mutation], journal: &[u8]) -> Result<Vec<Mutation>, StoreError> {
-    let mut all = memory::Rows::default();
-    rows.iter().for_each(|row| all.apply(row));
+/// The rows with those of a journal: with what it made of them, or, where nothing says that it is the newer, with
+/// what it has besides. The tables that are damaged are not written to, not even in memory: what it puts is read
+/// from tables of its own.
+fn with_journal(rows: &[Mutation], journal: &[u8], is_newer: bool) -> Result<Vec<Mutation>, StoreError> {
     let db = Builder::new().create_with_backend(InMemoryBackend::new())?;
     migrate::bring_up(&db, STEPS, false)?;
     let write = db.begin_write()?;
     let mut tables = Tables::new(&write);
-    for cell in net(&[journal])? {
-        tables.apply(&cell)?;
-        if let Some(dropped) = cell.dropped() {
-            all.apply(&dropped);
-        }
-    }
+    let cells = net(&[journal])?;
+    cells.iter().try_for_each(|cell| tables.apply(cell))?;
     drop(tables);
     write.commit()?;
     let mut put = Rows::default();
     put.read_leniently(&db.begin_read()?);
-    put.mutations.iter().for_each(|row| all.apply(row));
+    let mut all = memory::Rows::default();
+    if is_newer {
+        rows.iter().for_each(|row| all.apply(row));
+        cells.iter().filter_map(Cell::dropped).for_each(|dropped| all.apply(&dropped));
+        put.mutations.iter().for_each(|row| all.apply(row));
+    } else {
+        put.mutations.iter().chain(rows).for_each(|row| all.apply(row));
+    }
     Ok(all.mutations())
 }
 

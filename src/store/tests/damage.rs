@@ -587,6 +587,15 @@ fn a_journal_that_is_gone_cut_or_rotten_is_noticed() {
         assert!(cut.warnings[0].contains("journal of the store is gone"), "{:?}", cut.warnings);
         assert_eq!(messages(&cut.mutations), left, "{length} bytes");
     }
+    // Whoever starts after a kill before the first commit is told so, too; and after that commit nobody.
+    let home = put(&files[1][..begin + 24]);
+    for _ in 0..2 {
+        assert_eq!(home.open().warnings.len(), 1);
+    }
+    let mut store = home.open().store;
+    store.commit(&[counters(5)]).unwrap();
+    drop(store);
+    assert_eq!(home.open().warnings.len(), 0);
     let rotten = |at: usize| {
         let mut journal = files[1].clone();
         journal[begin + at] ^= 1;
@@ -625,6 +634,17 @@ fn what_a_damaged_store_has_in_its_journal_is_saved_with_it() {
     let mut expected = every_row();
     expected.retain(|row| *row != message(10, ""));
     expected[0] = counters(12);
+    expected.insert(expected.len() - 1, message(12, "newest"));
+    assert_eq!(saved, expected);
+    // Tables that cannot say what the journal is to them may be the newer.
+    let unmarked = Home::new();
+    fs::copy(home.path(), unmarked.path()).unwrap();
+    unmarked.tamper(|write| {
+        write.open_table(META).unwrap().insert(b"journal".as_slice(), b"no row".as_slice()).unwrap();
+    });
+    let saved = salvage::read_backend(Disk::new(fs::read(unmarked.path()).unwrap()), &journal);
+    let mut expected = every_row();
+    expected[0] = counters(11);
     expected.insert(expected.len() - 1, message(12, "newest"));
     assert_eq!(saved, expected);
     // Of tables that nothing can be read of the journal has what came last.
