@@ -103,7 +103,7 @@ impl CellWriter {
     }
 
     fn put(&mut self, table: TableId, key: &[u8], row: &impl Row) -> Result<(), StoreError> {
-        let length = push(&mut self.cells, table, key, DROPPED)?;
+        let length = begin(&mut self.cells, table, key)?;
         let start = self.cells.len();
         rows::append(&mut self.cells, Place { table: table.name(), key }, row)?;
         self.largest_row = self.largest_row.max(self.cells.len() - start);
@@ -114,18 +114,18 @@ impl CellWriter {
     }
 
     fn drop(&mut self, table: TableId, key: &[u8]) -> Result<(), StoreError> {
-        push(&mut self.cells, table, key, DROPPED).map(drop)
+        begin(&mut self.cells, table, key).map(drop)
     }
 }
 
-/// Begins a cell, and returns where the length of its row stands.
-fn push(cells: &mut Vec<u8>, table: TableId, key: &[u8], row_length: u32) -> Result<usize, StoreError> {
+/// Begins a cell that drops its row, and returns where the length of one that is put has its place.
+fn begin(cells: &mut Vec<u8>, table: TableId, key: &[u8]) -> Result<usize, StoreError> {
     let key_length =
         u16::try_from(key.len()).map_err(|error| StoreError::failed("a key has no form on disk", error))?;
     cells.push(table as u8);
     cells.extend_from_slice(&key_length.to_le_bytes());
     let length = cells.len();
-    cells.extend_from_slice(&row_length.to_le_bytes());
+    cells.extend_from_slice(&DROPPED.to_le_bytes());
     cells.extend_from_slice(key);
     Ok(length)
 }

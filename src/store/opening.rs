@@ -4,7 +4,7 @@
 //! tables before a row is read.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
@@ -152,20 +152,24 @@ fn lacking(journal: &[u8], mark: Mark) -> Result<Outstanding, StoreError> {
     }
 }
 
-/// Moves a journal out of the way of a store that is about to be made: what it holds is that of one that was
-/// removed. Where it is then.
-pub(super) fn keep_journal_of_another(options: &StoreOptions) -> Result<Option<PathBuf>, StoreError> {
+/// Moves a journal out of the way of a store that knows of none, and says so: what it holds is that of another
+/// store, which was removed or replaced.
+pub(super) fn keep_journal_of_another(
+    options: &StoreOptions,
+    warnings: &mut Vec<String>,
+) -> Result<(), StoreError> {
     let path = options.journal();
-    let Found::Something = file::look(&path)? else { return Ok(None) };
+    let Found::Something = file::look(&path)? else { return Ok(()) };
     if !journal::holds_records(&journal::read(&FileBackend::new(file::open(&path)?)?)?) {
-        return Ok(None);
+        return Ok(());
     }
     let mut names = (1..u32::MAX).map(|number| file::beside(&path, &format!("left-{number}")));
-    let Some(kept) = names.find(|name| fs::symlink_metadata(name).is_err()) else { return Ok(None) };
+    let Some(kept) = names.find(|name| fs::symlink_metadata(name).is_err()) else { return Ok(()) };
     fs::rename(&path, &kept)
         .and_then(|()| files::sync_dir(files::parent(&path)))
         .map_err(|error| StoreError::from_io(format!("cannot move {} aside", path.display()), error))?;
-    Ok(Some(kept))
+    warn(warnings, format!("a journal without its store was found, and is kept as `{}`", kept.display()));
+    Ok(())
 }
 
 const LOST: &str = "the journal of the store is gone, or a part of it: mail that was sent last may be lost, and mail that was read may come again";

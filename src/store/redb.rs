@@ -98,18 +98,12 @@ impl RedbStore {
                 return Err(StoreError::Damaged(format!("{} is empty and was not before", path.display())));
             }
             Found::Empty | Found::Nothing => {
-                if let Some(kept) = opening::keep_journal_of_another(options)? {
-                    let kept = kept.display();
-                    warn(
-                        &mut warnings,
-                        format!("a journal without its store was found, and is kept as `{kept}`"),
-                    );
-                }
+                opening::keep_journal_of_another(options, &mut warnings)?;
                 create(path, steps, options.two_phase)?;
                 true
             }
             Found::Something => {
-                look_into(options, steps, tries)?;
+                look_into(options, steps, tries, &mut warnings)?;
                 false
             }
         };
@@ -263,7 +257,12 @@ impl RedbStore {
 }
 
 /// Refuses what cannot be opened, before a byte of it changes, and keeps a copy of what is about to change.
-fn look_into(options: &StoreOptions, steps: &[Step], tries: u32) -> Result<(), StoreError> {
+fn look_into(
+    options: &StoreOptions,
+    steps: &[Step],
+    tries: u32,
+    warnings: &mut Vec<String>,
+) -> Result<(), StoreError> {
     let path = options.path.as_path();
     let seen = patiently(tries, || guarded(|| peek::look(backend(path)?.0)))?;
     let verdict = migrate::judge(seen.schema, steps)?;
@@ -276,7 +275,7 @@ fn look_into(options: &StoreOptions, steps: &[Step], tries: u32) -> Result<(), S
     }
     if seen.mark.is_none() {
         // It was put back beside the journal of a later one.
-        opening::keep_journal_of_another(options)?;
+        opening::keep_journal_of_another(options, warnings)?;
     }
     Ok(())
 }
