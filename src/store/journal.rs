@@ -5,9 +5,7 @@
 //! the next. Each use of a part has a number, one more than the last. The tables say with a [`Mark`] from where on
 //! they lack what the journal holds; what stands before it means nothing, and so one word of theirs empties a part.
 //!
-//! A record is `[number of the part][number of the record][bytes of the payload, u32][CRC-32 of all but this]` and
-//! the payload, numbers LE, filled up with zeros to whole sectors. Records stand one behind the other from the
-//! beginning of their part.
+//! Records (`store/record.rs`) stand one behind the other from the beginning of their part.
 //!
 //! What always holds:
 //! - A record is written only when the sync of the one before it was done, and records are counted without end; a
@@ -24,6 +22,7 @@ use std::io;
 use redb::StorageBackend;
 use serde::{Deserialize, Serialize};
 
+use super::record::{self, Record};
 use crate::planted::{Bug, planted};
 
 const PARTS: usize = 3;
@@ -35,9 +34,6 @@ pub(super) const JOURNAL_BYTES: usize = PARTS * PART_BYTES;
 /// Bytes of a payload that may go into it: what a hundred calls at once bring. A larger one costs the tables no
 /// more than the way through here.
 const PAYLOAD_BYTES_MAX: usize = PART_BYTES / 2;
-/// What a disk writes as a whole.
-const SECTOR_BYTES: usize = 512;
-const HEADER_BYTES: usize = 8 + 8 + 4 + 4;
 /// Numbers behind that of a part that are later ones of the same journal.
 const LATER: u64 = 1 << 32;
 
@@ -68,6 +64,11 @@ impl Mark {
 
     fn next_part(self) -> Mark {
         Mark { part: self.part.wrapping_add(1), ..self }
+    }
+
+    /// Whether a part is that of the mark, or a later one.
+    fn reaches(self, part: u64) -> bool {
+        part.wrapping_sub(self.part) < LATER
     }
 }
 
@@ -114,7 +115,7 @@ impl Journal {
     }
 
     pub(super) fn has_room_for(&self, payload: &[u8]) -> bool {
-        self.end + record_bytes(payload.len()) <= PART_BYTES
+        self.end + record::bytes_with(payload.len()) <= PART_BYTES
     }
 
     /// Goes on in the next part, the tables having what the others held. Returns what the one until now holds, and
@@ -147,7 +148,7 @@ impl Journal {
     /// It is there as a whole or not at all, and only the file tells: nothing may be added to it any more.
     pub(super) fn append(&mut self, payload: &[u8]) -> io::Result<()> {
         self.record.clear();
-        Header::of(self.at, payload).write(payload, &mut self.record);
+        Record { part: self.at.part, number: self.at.next, payload }.write(&mut self.record);
         let offset = place(self.at.part, PART_BYTES) + self.end;
         self.file.write(offset as u64, &self.record)?;
         if !planted(Bug::NoSync) {
@@ -163,61 +164,6 @@ impl Journal {
 /// Where the part of a number begins.
 fn place(part: u64, part_bytes: usize) -> usize {
     (part % PARTS as u64) as usize * part_bytes
-}
-
-fn record_bytes(payload: usize) -> usize {
-    (HEADER_BYTES + payload).next_multiple_of(SECTOR_BYTES)
-}
-
-struct Header {
-    part: u64,
-    number: u64,
-    length: u32,
-    checksum: u32,
-}
-
-impl Header {
-    fn of(at: Mark, payload: &[u8]) -> Header {
-        // A payload is at most `PAYLOAD_BYTES_MAX`.
-        let mut header = Header { part: at.part, number: at.next, length: payload.len() as u32, checksum: 0 };
-        header.checksum = header.checksum_with(payload);
-        header
-    }
-
-    fn checksum_with(&self, payload: &[u8]) -> u32 {
-        let mut hasher = crc32fast::Hasher::new();
-        for number in [self.part, self.number, u64::from(self.length)] {
-            hasher.update(&number.to_le_bytes());
-        }
-        hasher.update(payload);
-        hasher.finalize()
-    }
-
-    fn write(&self, payload: &[u8], record: &mut Vec<u8>) {
-        record.extend_from_slice(&self.part.to_le_bytes());
-        record.extend_from_slice(&self.number.to_le_bytes());
-        record.extend_from_slice(&self.length.to_le_bytes());
-        record.extend_from_slice(&self.checksum.to_le_bytes());
-        record.extend_from_slice(payload);
-        record.resize(record_bytes(payload.len()), 0);
-    }
-
-    /// The header and the payload at the beginning of `bytes`, if they are those of a record of such a part.
-    fn read(bytes: &[u8], is_wanted: impl Fn(u64) -> bool) -> Option<(Header, &[u8])> {
-        let (numbers, rest) = bytes.split_first_chunk::<16>()?;
-        let (lengths, rest) = rest.split_first_chunk::<8>()?;
-        let ([part, number], []) = numbers.as_chunks::<8>() else { return None };
-        let ([length, checksum], []) = lengths.as_chunks::<4>() else { return None };
-        let [part, number] = [part, number].map(|bytes| u64::from_le_bytes(*bytes));
-        let [length, checksum] = [length, checksum].map(|bytes| u32::from_le_bytes(*bytes));
-        // Before the sum over what may be long.
-        if !is_wanted(part) {
-            return None;
-        }
-        let header = Header { part, number, length, checksum };
-        let payload = rest.get(..length as usize)?;
-        (header.checksum_with(payload) == checksum).then_some((header, payload))
-    }
 }
 
 /// The bytes of a journal's file.
@@ -243,13 +189,12 @@ pub(super) struct Outstanding {
 
 /// Looks through a journal's file for what stands there from `mark` on.
 pub(super) fn outstanding(bytes: &[u8], mark: Mark) -> Outstanding {
-    let length = if mark.is_in_use() { mark.bytes } else { bytes.len() as u64 };
-    let records = records(bytes, length as usize / PARTS, |part| part.wrapping_sub(mark.part) < LATER);
+    let records = records(bytes, Some(mark));
     let mut after = mark;
     let mut damaged = !mark.is_in_use() && !records.is_empty();
-    for (header, _) in &records {
-        damaged |= header.number != after.next;
-        after = Mark { part: header.part, next: header.number.wrapping_add(1), ..mark };
+    for record in &records {
+        damaged |= record.number != after.next;
+        after = Mark { part: record.part, next: record.number.wrapping_add(1), ..mark };
     }
     if !records.is_empty() {
         after = after.next_part();
@@ -260,38 +205,24 @@ pub(super) fn outstanding(bytes: &[u8], mark: Mark) -> Outstanding {
 /// All that checks out in a journal's file, in the order in which it was written, be there gaps or not: from
 /// `mark` on, where there is one.
 pub(super) fn salvage(bytes: &[u8], mark: Option<Mark>) -> Vec<u8> {
-    let length = mark.filter(|mark| mark.is_in_use()).map_or(bytes.len() as u64, |mark| mark.bytes);
-    payloads(&records(bytes, length as usize / PARTS, |part| {
-        mark.is_none_or(|mark| part.wrapping_sub(mark.part) < LATER)
-    }))
+    payloads(&records(bytes, mark))
 }
 
 /// Whether any record stands in a file.
 pub(super) fn holds_records(bytes: &[u8]) -> bool {
-    !salvage(bytes, None).is_empty()
+    !records(bytes, None).is_empty()
 }
 
-/// The records of such parts, by their numbers.
-fn records(bytes: &[u8], part_bytes: usize, is_wanted: impl Fn(u64) -> bool) -> Vec<(Header, &[u8])> {
-    let mut found = Vec::new();
-    let mut at = 0;
-    // Each sector may be the beginning of one, also behind one that does not check out.
-    while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
-        let is_here = |part| at.checked_div(part_bytes) == Some(place(part, 1)) && is_wanted(part);
-        at += match Header::read(rest, is_here) {
-            Some((header, payload)) => {
-                found.push((header, payload));
-                record_bytes(payload.len())
-            }
-            None => SECTOR_BYTES,
-        };
-    }
-    found.sort_by_key(|(header, _)| header.number);
-    found
+fn records(bytes: &[u8], mark: Option<Mark>) -> Vec<Record<'_>> {
+    let length = mark.filter(|mark| mark.is_in_use()).map_or(bytes.len() as u64, |mark| mark.bytes);
+    let part_bytes = length as usize / PARTS;
+    record::find(bytes, |at, part| {
+        at.checked_div(part_bytes) == Some(place(part, 1)) && mark.is_none_or(|mark| mark.reaches(part))
+    })
 }
 
-fn payloads(records: &[(Header, &[u8])]) -> Vec<u8> {
-    records.iter().flat_map(|(_, payload)| payload.iter().copied()).collect()
+fn payloads(records: &[Record<'_>]) -> Vec<u8> {
+    records.iter().flat_map(|record| record.payload.iter().copied()).collect()
 }
 
 #[cfg(test)]
@@ -380,7 +311,7 @@ mod tests {
             journal.append(&payload).unwrap();
             records += 1;
         }
-        assert_eq!(records, PART_BYTES / record_bytes(PAYLOAD_BYTES_MAX));
+        assert_eq!(records, PART_BYTES / record::bytes_with(PAYLOAD_BYTES_MAX));
         assert!(disk.live()[PART_BYTES..].iter().all(|byte| *byte == 0));
         assert_eq!(found(&disk, mark(9, 0)).payloads, vec![1; records * PAYLOAD_BYTES_MAX]);
     }
@@ -406,19 +337,12 @@ mod tests {
             journal.append(&[letter; 600]).unwrap();
         }
         let whole = disk.live();
-        for at in 0..3 * 1024 {
+        for (record, left) in ["bc", "ac", "ab"].into_iter().enumerate() {
             let mut bytes = whole.clone();
-            bytes[at] ^= 1;
+            bytes[record * 1024 + 40] ^= 1;
             let mut found = outstanding(&bytes, mark(9, 0));
             found.payloads.dedup();
-            let in_filling = at % 1024 >= HEADER_BYTES + 600;
-            let expected = match at / 1024 {
-                _ if in_filling => (&b"abc"[..], false),
-                0 => (&b"bc"[..], true),
-                1 => (&b"ac"[..], true),
-                _ => (&b"ab"[..], false),
-            };
-            assert_eq!((found.payloads.as_slice(), found.damaged), expected, "byte {at}");
+            assert_eq!((found.payloads.as_slice(), found.damaged), (left.as_bytes(), record < 2));
         }
     }
 
@@ -432,12 +356,9 @@ mod tests {
         ) {
             let any = Mark { part: 9, next: 0, bytes: length };
             prop_assert_eq!(outstanding(&bytes, any), holds(b"", any));
-            let mut record = Vec::new();
-            Header::of(mark(9, u64::MAX), &bytes).write(&bytes, &mut record);
-            prop_assert_eq!(outstanding(&record, mark(9, u64::MAX)).payloads, bytes);
-            for length in [0, 23, 24, 511] {
-                let _ = salvage(&record[..length], None);
-            }
+            let mut last = Vec::new();
+            Record { part: 9, number: u64::MAX, payload: &bytes }.write(&mut last);
+            prop_assert_eq!(outstanding(&last, mark(9, u64::MAX)).payloads, bytes);
         }
     }
 }

@@ -25,6 +25,7 @@ mod opening;
 mod peek;
 mod polite;
 mod reading;
+mod record;
 mod redb;
 mod reserve;
 mod rows;
