@@ -1,33 +1,23 @@
 //! Bringing what a part of the journal holds into the tables, while commits go on in the next.
-//!
-//! Where processors are few, whoever answers calls goes first: the thread gives its own up between rows, and before
-//! each write of a page (`store/polite.rs`). The scheduler alone lets it run for milliseconds.
-//!
-//! What always holds: the rows, and the word that the tables lack them no more, are one transaction.
 
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
-use redb::Database;
-
 use super::StoreError;
-use super::cells::net;
+use super::database::Database;
 use super::faults::guarded;
 use super::journal::Mark;
-use super::redb::begin_write;
-use super::tables::Tables;
 
 /// Cells for the tables, and what they say of the journal then.
 pub(super) struct Job {
     pub(super) db: Arc<Database>,
     pub(super) cells: Vec<u8>,
     pub(super) mark: Mark,
-    pub(super) two_phase: bool,
 }
 
 impl Job {
     fn run(self) -> Result<(), StoreError> {
-        guarded(|| write(&self.db, &[&self.cells], Some(self.mark), self.two_phase))
+        guarded(|| self.db.bring_in(&[&self.cells], Some(self.mark)))
     }
 }
 
@@ -93,27 +83,4 @@ impl Drop for Checkpoint {
             let _ = running.join();
         }
     }
-}
-
-/// Rows between two times at which others are let go first, if they wait for a processor: some 20 µs.
-const ROWS_IN_ONE_GO: usize = 8;
-
-/// Brings cells into the tables, and says with them what they lack of the journal from now on, if that changes.
-pub(super) fn write(
-    db: &Database,
-    cells: &[&[u8]],
-    mark: Option<Mark>,
-    two_phase: bool,
-) -> Result<(), StoreError> {
-    let write = begin_write(db, two_phase)?;
-    let mut tables = Tables::new(&write);
-    for some in net(cells)?.chunks(ROWS_IN_ONE_GO) {
-        thread::yield_now();
-        some.iter().try_for_each(|cell| tables.apply(cell))?;
-    }
-    if let Some(mark) = mark {
-        tables.put_mark(mark)?;
-    }
-    drop(tables);
-    Ok(write.commit()?)
 }

@@ -1,12 +1,12 @@
 //! Schemas, forward only: an older store is brought up to the newest schema in one transaction, a
 //! newer one is refused. The procedure for a new schema is in [`super::layout`].
 
-use redb::{Database, ReadableDatabase, WriteTransaction};
+use redb::WriteTransaction;
 
 use super::StoreError;
+use super::database::Database;
 use super::journal::Mark;
 use super::reading;
-use super::redb::begin_write;
 use super::tables::Tables;
 
 /// Makes the rows of one schema into those of the next.
@@ -46,7 +46,7 @@ pub(super) fn judge(found: Option<u64>, steps: &[Step]) -> Result<Verdict, Store
 
 /// Gives a new store its tables and takes an old one through the steps that it lacks, in one
 /// transaction.
-pub(super) fn bring_up(db: &Database, steps: &[Step], two_phase: bool) -> Result<Verdict, StoreError> {
+pub(super) fn bring_up(db: &Database, steps: &[Step]) -> Result<Verdict, StoreError> {
     let verdict = judge(reading::schema(&db.begin_read()?)?, steps)?;
     let lacking = match verdict {
         Verdict::Newest => return Ok(verdict),
@@ -54,7 +54,7 @@ pub(super) fn bring_up(db: &Database, steps: &[Step], two_phase: bool) -> Result
         // Within bounds: an old schema is at least 1 and below the newest.
         Verdict::Old(found) => &steps[found as usize - 1..],
     };
-    let write = begin_write(db, two_phase)?;
+    let write = db.begin_write()?;
     for step in lacking {
         step(&write)?;
     }

@@ -12,6 +12,7 @@
 
 mod cells;
 mod checkpoint;
+mod database;
 mod faults;
 mod file;
 #[cfg(feature = "fuzzing")]

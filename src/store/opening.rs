@@ -1,37 +1,22 @@
-//! From the files to a database that can be believed, and what it holds; and new files in their place.
+//! From the files to a database that can be believed, and what it holds.
 //!
-//! What always holds: redb opens a file with all its checks, or not at all; and what the journal holds is in the
-//! tables before a row is read.
+//! What always holds: what the journal holds is in the tables before a row is read.
 
 use std::fs;
 use std::path::Path;
-use std::thread;
-use std::time::Duration;
 
+use redb::StorageBackend;
 use redb::backends::FileBackend;
-use redb::{Builder, Database, ReadableDatabase, StorageBackend};
 
-use super::cells::{CellWriter, net};
-use super::checkpoint;
+use super::database::{self, Database, OPEN_TRIES, patiently};
 use super::faults::guarded;
 use super::file::{self, Found, Place, Places};
 use super::journal::{self, Journal, Mark, Outstanding};
 use super::migrate::{self, STEPS, Step, Verdict};
 use super::reading::{self, Rows};
-use super::redb::begin_write;
-use super::tables::Tables;
 use super::{StoreError, StoreOptions};
 use crate::broker::mutation::{Counters, Mutation};
 use crate::files;
-
-/// Bytes of pages that redb keeps in memory. All mail is in the broker's memory already: the cache
-/// serves the upper pages of the trees. redb's own default is 1 GiB.
-const CACHE_BYTES: usize = 4 << 20;
-
-/// How often and how long apart an open is tried while another process holds the file, 5 s in all:
-/// a daemon that was killed holds it until the kernel has done away with it.
-pub(super) const OPEN_TRIES: u32 = 500;
-const OPEN_PAUSE: Duration = Duration::from_millis(10);
 
 /// Rows of a journal that a start on a full disk brings into the tables in one commit: each writes a page or more
 /// anew, and the old ones are free only after the next.
@@ -40,47 +25,6 @@ const PIECE_ROWS: usize = 16;
 /// Opens one store again.
 pub(super) type Opener = Box<dyn Fn() -> Result<Opened, StoreError> + Send>;
 
-pub(super) fn build(backend: impl StorageBackend) -> Result<Database, StoreError> {
-    let db = Builder::new()
-        .set_cache_size(CACHE_BYTES)
-        .set_check_integrity_on_open(true)
-        .set_repair_callback(|session| {
-            tracing::debug!(progress = session.progress(), "checking the store");
-        })
-        .create_with_backend(super::polite::Polite(backend))?;
-    Ok(db)
-}
-
-pub(super) fn backend(path: &Path) -> Result<(FileBackend, Place), StoreError> {
-    let file = file::open(path)?;
-    let place = Place::of(path, &file)?;
-    Ok((FileBackend::new(file)?, place))
-}
-
-pub(super) fn create(path: &Path, steps: &[Step], two_phase: bool) -> Result<(), StoreError> {
-    file::create(path, |file| {
-        guarded(|| {
-            let db = build(FileBackend::new(file)?)?;
-            migrate::bring_up(&db, steps, two_phase)?;
-            Ok(db.close()?)
-        })
-    })
-}
-
-/// Puts a new store that holds `rows` in place of whatever is at `path`.
-pub(super) fn create_with(path: &Path, rows: &[Mutation], two_phase: bool) -> Result<(), StoreError> {
-    file::create(path, |file| {
-        guarded(|| {
-            let db = build(FileBackend::new(file)?)?;
-            migrate::bring_up(&db, STEPS, two_phase)?;
-            let mut cells = CellWriter::default();
-            cells.write(rows)?;
-            checkpoint::write(&db, &[cells.written()], None, two_phase)?;
-            Ok(db.close()?)
-        })
-    })
-}
-
 /// A database that was opened, and what it holds.
 pub(super) struct Opened {
     pub(super) db: Database,
@@ -88,7 +32,6 @@ pub(super) struct Opened {
     pub(super) journal: Option<Journal>,
     /// What the tables say of the journal.
     pub(super) mark: Mark,
-    pub(super) two_phase: bool,
     pub(super) places: Option<Places>,
     pub(super) rows: Rows,
     pub(super) fresh: bool,
@@ -115,8 +58,8 @@ fn read_with(
     piece_rows: usize,
 ) -> Result<Opened, StoreError> {
     let (db, place) = patiently(tries, || {
-        let (backend, place) = backend(&options.path)?;
-        Ok((guarded(|| build(backend))?, place))
+        let (backend, place) = database::backend(&options.path)?;
+        Ok((guarded(|| Database::over(backend, options.two_phase))?, place))
     })?;
     let (journal, journal_place) = match journal(&options.journal()) {
         Ok((file, place)) => (Some(file), Some(place)),
@@ -124,7 +67,7 @@ fn read_with(
         Err(StoreError::Full(_)) => (None, None),
         Err(error) => return Err(error),
     };
-    let opened = guarded(|| recover(db, journal, steps, options.two_phase, piece_rows))?;
+    let opened = guarded(|| recover(db, journal, steps, piece_rows))?;
     Ok(Opened { places: Some(Places { store: place, journal: journal_place }), ..opened })
 }
 
@@ -178,7 +121,6 @@ pub(super) fn recover(
     db: Database,
     file: Option<Box<dyn StorageBackend>>,
     steps: &[Step],
-    two_phase: bool,
     piece_rows: usize,
 ) -> Result<Opened, StoreError> {
     migrate::judge(reading::schema(&db.begin_read()?)?, steps)?;
@@ -195,10 +137,10 @@ pub(super) fn recover(
         {
             // What a daemon that was killed wrote and did not sync is read, and may not be on the disk yet.
             file.sync_data()?;
-            bring_in(&db, &found, two_phase, piece_rows)?;
+            db.bring_in_by(piece_rows, &[&found.payloads], Some(found.after))?;
         }
     }
-    let fresh = migrate::bring_up(&db, steps, two_phase)? == Verdict::Fresh;
+    let fresh = migrate::bring_up(&db, steps)? == Verdict::Fresh;
     let read = db.begin_read()?;
     let mark = reading::mark(&read)?
         .ok_or_else(|| StoreError::Damaged("it does not say where its journal begins".to_owned()))?;
@@ -206,45 +148,17 @@ pub(super) fn recover(
     drop(read);
     // One that was cut stays as it is until the first commit, which comes when a note says so: whoever starts
     // after a kill in between is to see it, too.
-    let journal = match two_phase || is_cut {
+    let journal = match db.two_phase || is_cut {
         true => None,
         false => file.and_then(|file| begin(file, mark)),
     };
-    Ok(Opened { db, journal, mark, two_phase, places: None, rows, fresh, warnings })
+    Ok(Opened { db, journal, mark, places: None, rows, fresh, warnings })
 }
 
 /// Without a journal each commit goes into the tables, as it does where there is no room for one.
 fn begin(file: Box<dyn StorageBackend>, mark: Mark) -> Option<Journal> {
     let journal = Journal::new(file, mark);
     journal.inspect_err(|error| tracing::warn!(%error, "going on without a journal")).ok()
-}
-
-/// Brings what the tables lack into them, so many rows in one commit.
-///
-/// What ends it half way leaves rows that the next one makes the same once more.
-fn bring_in(
-    db: &Database,
-    found: &Outstanding,
-    two_phase: bool,
-    piece_rows: usize,
-) -> Result<(), StoreError> {
-    let rows = net(&[&found.payloads])?;
-    let mut pieces = rows.chunks(piece_rows).peekable();
-    loop {
-        let piece = pieces.next().unwrap_or_default();
-        let write = begin_write(db, two_phase)?;
-        let mut tables = Tables::new(&write);
-        piece.iter().try_for_each(|cell| tables.apply(cell))?;
-        let is_last = pieces.peek().is_none();
-        if is_last {
-            tables.put_mark(found.after)?;
-        }
-        drop(tables);
-        write.commit()?;
-        if is_last {
-            return Ok(());
-        }
-    }
 }
 
 pub(super) fn last_counters(mutations: &[Mutation]) -> Option<&Counters> {
@@ -258,17 +172,4 @@ pub(super) fn last_counters(mutations: &[Mutation]) -> Option<&Counters> {
 pub(super) fn warn(warnings: &mut Vec<String>, warning: String) {
     tracing::error!("{warning}");
     warnings.push(warning);
-}
-
-pub(super) fn patiently<T>(
-    tries: u32,
-    mut open: impl FnMut() -> Result<T, StoreError>,
-) -> Result<T, StoreError> {
-    for _ in 1..tries {
-        match open() {
-            Err(StoreError::InUse) => thread::sleep(OPEN_PAUSE),
-            other => return other,
-        }
-    }
-    open()
 }

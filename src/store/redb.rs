@@ -6,8 +6,6 @@
 //! behind all that the journal holds; and each commit does where there is no journal.
 //!
 //! What always holds:
-//! - Every write transaction begins in [`begin_write`]; its commit returns after the data was synced.
-//! - The same transaction that brings the journal's rows into the tables says that they lack them no more.
 //! - A file comes into place complete, and one that is too new, or that its journal does not belong to, is
 //!   refused before a byte of it changes.
 //! - After the first failure no commit is begun: redb itself says that the file may or may not hold
@@ -15,29 +13,25 @@
 
 use std::sync::Arc;
 
-use redb::{Database, Durability, StorageBackend, WriteTransaction};
+use redb::StorageBackend;
 
 use super::cells::CellWriter;
-use super::checkpoint::{self, Checkpoint, Job};
+use super::checkpoint::{Checkpoint, Job};
+use super::database::{self, Database, OPEN_TRIES, patiently};
 use super::faults::guarded;
 use super::file::{self, Found, Places};
 use super::head::Head;
 use super::journal::{Journal, Mark};
 use super::migrate::{self, STEPS, Step, Verdict};
-use super::opening::{
-    OPEN_TRIES, Opened, Opener, backend, build, create, last_counters, opener, patiently, read, recover, warn,
-};
+use super::opening::{Opened, Opener, last_counters, opener, read, recover, warn};
 use super::reserve::Reserve;
 use super::{Recovered, Store, StoreError, StoreOptions, opening, peek, salvage};
 use crate::broker::mutation::Mutation;
-use crate::planted::{Bug, planted};
 
 /// A file larger than this, in bytes, and more than so many times its rows, is compacted at a start after an
 /// orderly end: it keeps the size of its fullest day otherwise.
 const COMPACT_BYTES: u64 = 16 << 20;
 const COMPACT_RATIO: u64 = 4;
-/// redb frees in one pass what the last one moved; so many passes find an end in practice.
-const COMPACT_PASSES: u32 = 4;
 
 /// A larger row, in bytes, goes around the journal: to write it twice costs more than it saves, and where the store may
 /// not grow, room that a smaller one finds.
@@ -58,7 +52,6 @@ pub struct RedbStore {
     /// It was opened with a warning.
     was_warned: bool,
     cells: CellWriter,
-    two_phase: bool,
     /// Opens it once more.
     open: Opener,
     /// Absent for backends that are no files.
@@ -99,7 +92,7 @@ impl RedbStore {
             }
             Found::Empty | Found::Nothing => {
                 opening::keep_journal_of_another(options, &mut warnings)?;
-                create(path, steps, options.two_phase)?;
+                database::create(path, options.two_phase, |db| migrate::bring_up(db, steps).map(drop))?;
                 true
             }
             Found::Something => {
@@ -146,7 +139,7 @@ impl RedbStore {
         let [store, journal] = backends.clone();
         let open = move || {
             let journal = Some(Box::new(journal.clone()) as Box<dyn StorageBackend>);
-            guarded(|| recover(build(store.clone())?, journal, STEPS, two_phase, usize::MAX))
+            guarded(|| recover(Database::over(store.clone(), two_phase)?, journal, STEPS, usize::MAX))
         };
         let first = open()?;
         let again = move || {
@@ -193,8 +186,7 @@ impl RedbStore {
         let db = self.db.clone().ok_or(StoreError::FailedBefore)?;
         let journal = self.journal.as_mut().ok_or(StoreError::FailedBefore)?;
         let (cells, mark) = journal.turn();
-        let job = Job { db, cells, mark, two_phase: self.two_phase };
-        self.checkpoint = Some(Checkpoint::begin(job, self.beside)?);
+        self.checkpoint = Some(Checkpoint::begin(Job { db, cells, mark }, self.beside)?);
         Ok(())
     }
 
@@ -208,7 +200,7 @@ impl RedbStore {
         let db = self.db.as_ref().ok_or(StoreError::FailedBefore)?;
         let journal = self.journal.as_mut().ok_or(StoreError::FailedBefore)?;
         let mark = journal.mark_around();
-        checkpoint::write(db, &[journal.held(), self.cells.written()], Some(mark), self.two_phase)?;
+        db.bring_in(&[journal.held(), self.cells.written()], Some(mark))?;
         journal.go_on_at(mark);
         Ok(())
     }
@@ -216,7 +208,7 @@ impl RedbStore {
     fn go_without_a_journal(&mut self) -> Result<(), StoreError> {
         let db = self.db.as_ref().ok_or(StoreError::FailedBefore)?;
         let mark = self.mark.is_in_use().then(|| self.mark.out_of_use());
-        checkpoint::write(db, &[self.cells.written()], mark, self.two_phase)?;
+        db.bring_in(&[self.cells.written()], mark)?;
         self.mark = self.mark.out_of_use();
         Ok(())
     }
@@ -264,7 +256,7 @@ fn look_into(
     warnings: &mut Vec<String>,
 ) -> Result<(), StoreError> {
     let path = options.path.as_path();
-    let seen = patiently(tries, || guarded(|| peek::look(backend(path)?.0)))?;
+    let seen = patiently(tries, || guarded(|| peek::look(database::backend(path)?.0)))?;
     let verdict = migrate::judge(seen.schema, steps)?;
     if salvage::is_under_way(path)? {
         return Err(StoreError::Damaged("what could be saved of it was not, yet".to_owned()));
@@ -331,16 +323,16 @@ impl Store for RedbStore {
 
     fn close(mut self: Box<Self>) -> Result<(), StoreError> {
         self.finish_checkpoint()?;
-        let RedbStore { db: Some(db), journal, two_phase, .. } = *self else { return Ok(()) };
+        let RedbStore { db: Some(db), journal, .. } = *self else { return Ok(()) };
         guarded(|| {
             // A store that was closed is whole without its journal.
             if let Some(journal) = journal
                 && let Some(mark) = journal.mark_closed()
             {
-                checkpoint::write(&db, &[journal.held()], Some(mark), two_phase)?;
+                db.bring_in(&[journal.held()], Some(mark))?;
             }
             // The checkpoints are done, and nobody else has it.
-            Arc::into_inner(db).map_or(Ok(()), |db| Ok(db.close()?))
+            Arc::into_inner(db).map_or(Ok(()), Database::close)
         })
     }
 }
@@ -377,32 +369,15 @@ impl Recovered<RedbStore> {
     fn compact(&mut self) -> Result<(), StoreError> {
         let before = self.store.size_bytes();
         let Some(db) = self.store.db.as_mut().and_then(Arc::get_mut) else { return Ok(()) };
-        guarded(|| {
-            for _ in 0..COMPACT_PASSES {
-                if !db.compact()? {
-                    break;
-                }
-            }
-            Ok(())
-        })?;
+        guarded(|| db.compact())?;
         tracing::info!(before, after = self.store.size_bytes(), "the store was compacted");
         Ok(())
     }
 }
 
-/// The only place where a write transaction begins, so that no commit is of another kind.
-pub(super) fn begin_write(db: &Database, two_phase: bool) -> Result<WriteTransaction, StoreError> {
-    let mut write = db.begin_write()?;
-    let sync = !planted(Bug::NoSync);
-    write.set_durability(if sync { Durability::Immediate } else { Durability::None })?;
-    // Implies two phases, and saves the walk over the file that they would need after a crash.
-    write.set_quick_repair(two_phase);
-    Ok(write)
-}
-
 impl Opened {
     fn recovered(self, open: Opener) -> Recovered<RedbStore> {
-        let Opened { db, journal, mark, two_phase, places, rows, fresh, warnings } = self;
+        let Opened { db, journal, mark, places, rows, fresh, warnings } = self;
         let last_message = last_counters(&rows.mutations).map_or(0, |counters| counters.last_message);
         Recovered {
             store: RedbStore {
@@ -413,7 +388,6 @@ impl Opened {
                 beside: true,
                 was_warned: !warnings.is_empty(),
                 cells: CellWriter::default(),
-                two_phase,
                 open,
                 places,
                 head: None,

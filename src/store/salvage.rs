@@ -15,7 +15,8 @@ use std::path::{Path, PathBuf};
 use redb::backends::{FileBackend, InMemoryBackend};
 use redb::{Builder, ReadTransaction, ReadableDatabase, StorageBackend};
 
-use super::cells::{Cell, net};
+use super::cells::{Cell, CellWriter, net};
+use super::database::{self, Database};
 use super::faults::guarded;
 use super::file;
 use super::journal;
@@ -23,7 +24,6 @@ use super::layout::READ_SINCE;
 use super::migrate::{self, STEPS, Verdict};
 use super::peek::Overlay;
 use super::reading::{self, Rows};
-use super::tables::Tables;
 use super::{StoreError, StoreOptions, memory};
 use crate::broker::mutation::{Counters, MailboxId, Mutation, NameRow};
 use crate::broker::state::State;
@@ -74,7 +74,12 @@ pub fn replace(options: &StoreOptions, at: Timestamp) -> Result<Salvaged, StoreE
         Vec::new()
     };
     let (rows, orphans) = agreeing(found);
-    super::opening::create_with(path, &rows, options.two_phase)?;
+    let mut cells = CellWriter::default();
+    cells.write(&rows)?;
+    database::create(path, options.two_phase, |db| {
+        migrate::bring_up(db, STEPS)?;
+        db.bring_in(&[cells.written()], None)
+    })?;
     take_journal_away(&options.journal())?;
     readings.end();
     Ok(Salvaged { rows: rows.len(), orphans, evidence })
@@ -285,20 +290,15 @@ fn is_foreign(read: &ReadTransaction) -> bool {
 /// what it has besides. The tables that are damaged are not written to, not even in memory: what it puts is read
 /// from tables of its own.
 fn with_journal(rows: &[Mutation], journal: &[u8], is_newer: bool) -> Result<Vec<Mutation>, StoreError> {
-    let db = Builder::new().create_with_backend(InMemoryBackend::new())?;
-    migrate::bring_up(&db, STEPS, false)?;
-    let write = db.begin_write()?;
-    let mut tables = Tables::new(&write);
-    let cells = net(&[journal])?;
-    cells.iter().try_for_each(|cell| tables.apply(cell))?;
-    drop(tables);
-    write.commit()?;
+    let db = Database::over(InMemoryBackend::new(), false)?;
+    migrate::bring_up(&db, STEPS)?;
+    db.bring_in(&[journal], None)?;
     let mut put = Rows::default();
     put.read_leniently(&db.begin_read()?);
     let mut all = memory::Rows::default();
     if is_newer {
         rows.iter().for_each(|row| all.apply(row));
-        cells.iter().filter_map(Cell::dropped).for_each(|dropped| all.apply(&dropped));
+        net(&[journal])?.iter().filter_map(Cell::dropped).for_each(|dropped| all.apply(&dropped));
         put.mutations.iter().for_each(|row| all.apply(row));
     } else {
         put.mutations.iter().chain(rows).for_each(|row| all.apply(row));
