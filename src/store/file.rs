@@ -184,10 +184,6 @@ impl Place {
             }
         }
     }
-
-    pub(super) fn size_bytes(&self) -> u64 {
-        fs::metadata(&self.path).map_or(0, |metadata| metadata.len())
-    }
 }
 
 /// Where the two files of a store are.
@@ -200,6 +196,11 @@ impl Places {
     pub(super) fn check(&self) -> Result<(), StoreError> {
         self.store.check()?;
         self.journal.as_ref().map_or(Ok(()), Place::check)
+    }
+
+    /// Of the store's file alone: the journal's has one length.
+    pub(super) fn size_bytes(&self) -> u64 {
+        fs::metadata(&self.store.path).map_or(0, |metadata| metadata.len())
     }
 
     /// See [`Place::forget_cached`].

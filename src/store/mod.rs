@@ -31,6 +31,7 @@ mod redb;
 mod reserve;
 mod rows;
 mod salvage;
+mod start;
 mod tables;
 
 #[cfg(all(test, any(unix, windows)))]

@@ -2,7 +2,6 @@
 //!
 //! What always holds: what the journal holds is in the tables before a row is read.
 
-use std::fs;
 use std::path::Path;
 
 use redb::StorageBackend;
@@ -10,13 +9,12 @@ use redb::backends::FileBackend;
 
 use super::database::{self, Database, OPEN_TRIES, patiently};
 use super::faults::guarded;
-use super::file::{self, Found, Place, Places};
+use super::file::{self, Place, Places};
 use super::journal::{self, Journal, Mark, Outstanding};
 use super::migrate::{self, STEPS, Step, Verdict};
 use super::reading::{self, Rows};
 use super::{StoreError, StoreOptions};
 use crate::broker::mutation::{Counters, Mutation};
-use crate::files;
 
 /// Rows of a journal that a start on a full disk brings into the tables in one commit: each writes a page or more
 /// anew, and the old ones are free only after the next.
@@ -77,42 +75,12 @@ fn journal(path: &Path) -> Result<(Box<dyn StorageBackend>, Place), StoreError> 
     Ok((Box::new(FileBackend::new(file)?), place))
 }
 
-/// Looks whether a journal has all that the tables lack, before a byte changes.
-pub(super) fn check_journal(path: &Path, mark: Option<Mark>) -> Result<(), StoreError> {
-    match (mark, file::look(path)?) {
-        (Some(mark), Found::Something) => {
-            lacking(&journal::read(&FileBackend::new(file::open(path)?)?)?, mark).map(drop)
-        }
-        _ => Ok(()),
-    }
-}
-
-fn lacking(journal: &[u8], mark: Mark) -> Result<Outstanding, StoreError> {
+pub(super) fn lacking(journal: &[u8], mark: Mark) -> Result<Outstanding, StoreError> {
     let found = journal::outstanding(journal, mark);
     match found.damaged {
         true => Err(StoreError::Damaged("a record is missing between it and its journal".to_owned())),
         false => Ok(found),
     }
-}
-
-/// Moves a journal out of the way of a store that knows of none, and says so: what it holds is that of another
-/// store, which was removed or replaced.
-pub(super) fn keep_journal_of_another(
-    options: &StoreOptions,
-    warnings: &mut Vec<String>,
-) -> Result<(), StoreError> {
-    let path = options.journal();
-    let Found::Something = file::look(&path)? else { return Ok(()) };
-    if !journal::holds_records(&journal::read(&FileBackend::new(file::open(&path)?)?)?) {
-        return Ok(());
-    }
-    let mut names = (1..u32::MAX).map(|number| file::beside(&path, &format!("left-{number}")));
-    let Some(kept) = names.find(|name| fs::symlink_metadata(name).is_err()) else { return Ok(()) };
-    fs::rename(&path, &kept)
-        .and_then(|()| files::sync_dir(files::parent(&path)))
-        .map_err(|error| StoreError::from_io(format!("cannot move {} aside", path.display()), error))?;
-    warn(warnings, format!("a journal without its store was found, and is kept as `{}`", kept.display()));
-    Ok(())
 }
 
 const LOST: &str = "the journal of the store is gone, or a part of it: mail that was sent last may be lost, and mail that was read may come again";

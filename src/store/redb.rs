@@ -6,8 +6,7 @@
 //! behind all that the journal holds; and each commit does where there is no journal.
 //!
 //! What always holds:
-//! - A file comes into place complete, and one that is too new, or that its journal does not belong to, is
-//!   refused before a byte of it changes.
+//! - What a commit answered for is on the disk, and in the files that have these names.
 //! - After the first failure no commit is begun: redb itself says that the file may or may not hold
 //!   the commit, and only opening it again tells.
 
@@ -17,21 +16,16 @@ use redb::StorageBackend;
 
 use super::cells::CellWriter;
 use super::checkpoint::{Checkpoint, Job};
-use super::database::{self, Database, OPEN_TRIES, patiently};
+use super::database::Database;
 use super::faults::guarded;
-use super::file::{self, Found, Places};
+use super::file::Places;
 use super::head::Head;
 use super::journal::{Journal, Mark};
-use super::migrate::{self, STEPS, Step, Verdict};
-use super::opening::{Opened, Opener, last_counters, opener, read, recover, warn};
+use super::migrate::STEPS;
+use super::opening::{Opened, Opener, last_counters, recover};
 use super::reserve::Reserve;
-use super::{Recovered, Store, StoreError, StoreOptions, opening, peek, salvage};
+use super::{Recovered, Store, StoreError};
 use crate::broker::mutation::Mutation;
-
-/// A file larger than this, in bytes, and more than so many times its rows, is compacted at a start after an
-/// orderly end: it keeps the size of its fullest day otherwise.
-const COMPACT_BYTES: u64 = 16 << 20;
-const COMPACT_RATIO: u64 = 4;
 
 /// A larger row, in bytes, goes around the journal: to write it twice costs more than it saves, and where the store may
 /// not grow, room that a smaller one finds.
@@ -63,65 +57,6 @@ pub struct RedbStore {
 }
 
 impl RedbStore {
-    /// Opens the store, or creates it, and reads all of it. Takes up to 5 s while another process
-    /// holds the file.
-    ///
-    /// # Errors
-    /// Any [`StoreError`] but `FailedBefore` and `Gone`. After `TooNew` and after most of `Damaged`
-    /// the file is as it was before.
-    pub fn open(options: StoreOptions) -> Result<Recovered<RedbStore>, StoreError> {
-        RedbStore::open_with(&options, STEPS, OPEN_TRIES)
-    }
-
-    pub(super) fn open_with(
-        options: &StoreOptions,
-        steps: &[Step],
-        tries: u32,
-    ) -> Result<Recovered<RedbStore>, StoreError> {
-        let path = options.path.as_path();
-        file::check_folder(path)?;
-        let mut warnings = Vec::new();
-        let head = Head::open(&options.head)
-            .inspect_err(|error| {
-                warn(&mut warnings, format!("cannot use {}: {error}", options.head.display()));
-            })
-            .ok();
-        let created = match file::look(path)? {
-            Found::Empty if head.as_ref().is_some_and(|head| head.last().is_some()) => {
-                return Err(StoreError::Damaged(format!("{} is empty and was not before", path.display())));
-            }
-            Found::Empty | Found::Nothing => {
-                opening::keep_journal_of_another(options, &mut warnings)?;
-                database::create(path, options.two_phase, |db| migrate::bring_up(db, steps).map(drop))?;
-                true
-            }
-            Found::Something => {
-                look_into(options, steps, tries, &mut warnings)?;
-                false
-            }
-        };
-        let mut reserve = Reserve::hold(path);
-        let mut read = || match read(options, steps, tries) {
-            Err(StoreError::Full(_)) if reserve.give_up() => opening::read(options, steps, tries),
-            done => done,
-        };
-        let mut recovered = read()?.recovered(opener(options));
-        if recovered.is_to_be_compacted()
-            && let Err(error) = recovered.compact()
-        {
-            // A full disk, most likely: it is no reason not to start.
-            tracing::warn!(%error, "cannot compact the store; going on without it");
-            drop(recovered);
-            recovered = read()?.recovered(opener(options));
-        }
-        recovered.fresh |= created;
-        recovered.warnings.extend(warnings);
-        recovered.store.head = head;
-        recovered.store.reserve = Some(reserve);
-        recovered.compare_with_head();
-        Ok(recovered)
-    }
-
     /// A store over other backends, without a head: for tests that cut the power.
     pub fn with_backends<B: StorageBackend + Clone>(
         backends: [B; 2],
@@ -146,7 +81,7 @@ impl RedbStore {
             backends.iter().for_each(&forget);
             open()
         };
-        let mut recovered = first.recovered(Box::new(again));
+        let mut recovered = first.recovered(Box::new(again), None, None);
         recovered.store.beside = false;
         Ok(recovered)
     }
@@ -237,7 +172,11 @@ impl RedbStore {
         });
     }
 
-    fn write_head(&mut self, last_message: u64) {
+    pub(super) fn head(&self) -> Option<&Head> {
+        self.head.as_ref()
+    }
+
+    pub(super) fn write_head(&mut self, last_message: u64) {
         if let Some(head) = &mut self.head
             && let Err(error) = head.write(last_message)
         {
@@ -246,30 +185,6 @@ impl RedbStore {
             self.head = None;
         }
     }
-}
-
-/// Refuses what cannot be opened, before a byte of it changes, and keeps a copy of what is about to change.
-fn look_into(
-    options: &StoreOptions,
-    steps: &[Step],
-    tries: u32,
-    warnings: &mut Vec<String>,
-) -> Result<(), StoreError> {
-    let path = options.path.as_path();
-    let seen = patiently(tries, || guarded(|| peek::look(database::backend(path)?.0)))?;
-    let verdict = migrate::judge(seen.schema, steps)?;
-    if salvage::is_under_way(path)? {
-        return Err(StoreError::Damaged("what could be saved of it was not, yet".to_owned()));
-    }
-    opening::check_journal(&options.journal(), seen.mark)?;
-    if let Verdict::Old(found) = verdict {
-        file::copy_aside(path, &options.journal(), found)?;
-    }
-    if seen.mark.is_none() {
-        // It was put back beside the journal of a later one.
-        opening::keep_journal_of_another(options, warnings)?;
-    }
-    Ok(())
 }
 
 impl Store for RedbStore {
@@ -318,7 +233,7 @@ impl Store for RedbStore {
     }
 
     fn size_bytes(&self) -> u64 {
-        self.places.as_ref().map_or(0, |places| places.store.size_bytes())
+        self.places.as_ref().map_or(0, Places::size_bytes)
     }
 
     fn close(mut self: Box<Self>) -> Result<(), StoreError> {
@@ -337,46 +252,13 @@ impl Store for RedbStore {
     }
 }
 
-impl Recovered<RedbStore> {
-    /// Says so when the store ends before the head does, and never gives the numbers between them
-    /// again: readers may have seen the messages that bore them.
-    fn compare_with_head(&mut self) {
-        let stored = last_counters(&self.mutations).map_or(0, |counters| counters.last_message);
-        let head = self.store.head.as_ref().and_then(Head::last).unwrap_or(0);
-        if stored < head {
-            let what = if self.fresh { "is new" } else { "was rolled back" };
-            warn(
-                &mut self.warnings,
-                format!(
-                    "the store {what}: it ends at message {stored}, and message {head} was stored once; unread mail may be lost"
-                ),
-            );
-            let mut counters = last_counters(&self.mutations).copied().unwrap_or_default();
-            counters.last_message = head;
-            self.mutations.retain(|mutation| !matches!(mutation, Mutation::PutCounters(_)));
-            self.mutations.insert(0, Mutation::PutCounters(counters));
-        }
-        self.store.write_head(stored.max(head));
-    }
-
-    /// After an unclean end the start is to be a quick one: somebody waits for it.
-    fn is_to_be_compacted(&self) -> bool {
-        let size = self.store.size_bytes();
-        let clean = last_counters(&self.mutations).is_some_and(|counters| counters.clean);
-        clean && size > COMPACT_BYTES && size > COMPACT_RATIO * self.row_bytes
-    }
-
-    fn compact(&mut self) -> Result<(), StoreError> {
-        let before = self.store.size_bytes();
-        let Some(db) = self.store.db.as_mut().and_then(Arc::get_mut) else { return Ok(()) };
-        guarded(|| db.compact())?;
-        tracing::info!(before, after = self.store.size_bytes(), "the store was compacted");
-        Ok(())
-    }
-}
-
 impl Opened {
-    fn recovered(self, open: Opener) -> Recovered<RedbStore> {
+    pub(super) fn recovered(
+        self,
+        open: Opener,
+        head: Option<Head>,
+        reserve: Option<Reserve>,
+    ) -> Recovered<RedbStore> {
         let Opened { db, journal, mark, places, rows, fresh, warnings } = self;
         let last_message = last_counters(&rows.mutations).map_or(0, |counters| counters.last_message);
         Recovered {
@@ -390,8 +272,8 @@ impl Opened {
                 cells: CellWriter::default(),
                 open,
                 places,
-                head: None,
-                reserve: None,
+                head,
+                reserve,
                 last_message,
             },
             mutations: rows.mutations,
