@@ -12,8 +12,6 @@
 
 use std::sync::Arc;
 
-use redb::StorageBackend;
-
 use super::cells::CellWriter;
 use super::checkpoint::{Checkpoint, Job};
 use super::database::Database;
@@ -21,8 +19,7 @@ use super::faults::guarded;
 use super::file::Places;
 use super::head::Head;
 use super::journal::{Journal, Mark};
-use super::migrate::STEPS;
-use super::opening::{Opened, Opener, last_counters, recover};
+use super::opening::{Opened, Opener, last_counters};
 use super::reserve::Reserve;
 use super::{Recovered, Store, StoreError};
 use crate::broker::mutation::Mutation;
@@ -42,7 +39,7 @@ pub struct RedbStore {
     /// Of the part of the journal that was in use before.
     checkpoint: Option<Checkpoint>,
     /// Checkpoints have a thread of their own.
-    beside: bool,
+    pub(super) beside: bool,
     /// It was opened with a warning.
     was_warned: bool,
     cells: CellWriter,
@@ -57,35 +54,6 @@ pub struct RedbStore {
 }
 
 impl RedbStore {
-    /// A store over other backends, without a head: for tests that cut the power.
-    pub fn with_backends<B: StorageBackend + Clone>(
-        backends: [B; 2],
-        two_phase: bool,
-    ) -> Result<Recovered<RedbStore>, StoreError> {
-        RedbStore::with_backends_that(backends, two_phase, |_| {})
-    }
-
-    /// One whose backends are to `forget` before they are opened again.
-    pub(super) fn with_backends_that<B: StorageBackend + Clone>(
-        backends: [B; 2],
-        two_phase: bool,
-        forget: impl Fn(&B) + Send + 'static,
-    ) -> Result<Recovered<RedbStore>, StoreError> {
-        let [store, journal] = backends.clone();
-        let open = move || {
-            let journal = Some(Box::new(journal.clone()) as Box<dyn StorageBackend>);
-            guarded(|| recover(Database::over(store.clone(), two_phase)?, journal, STEPS, usize::MAX))
-        };
-        let first = open()?;
-        let again = move || {
-            backends.iter().for_each(&forget);
-            open()
-        };
-        let mut recovered = first.recovered(Box::new(again), None, None);
-        recovered.store.beside = false;
-        Ok(recovered)
-    }
-
     fn write(&mut self, mutations: &[Mutation]) -> Result<(), StoreError> {
         if let Some(places) = &self.places {
             places.store.check()?;

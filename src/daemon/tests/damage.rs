@@ -60,7 +60,7 @@ fn life(two_phase: bool, closed: bool) -> Left {
     }
     let disk = Disk::with(play.machine.left());
     if closed {
-        let store = RedbStore::with_backends(disk.files(), two_phase).unwrap().store;
+        let store = RedbStore::on(&disk, two_phase).unwrap().store;
         Box::new(store).close().unwrap();
     }
     let mut left =

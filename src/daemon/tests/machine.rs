@@ -107,7 +107,7 @@ impl Machine {
         let env = |name: &str| (name == "IPCD_HOME").then(|| "/nowhere".into());
         let disk = Disk::new(Vec::new());
         // A store comes into place complete (`store::file`), so no crash sees one that is half made.
-        let made = RedbStore::with_backends(disk.files(), two_phase).expect("a sound disk").store;
+        let made = RedbStore::on(&disk, two_phase).expect("a sound disk").store;
         Box::new(made).close().expect("a sound disk");
         Machine {
             now: Arc::new(Mutex::new(Now { wall: Timestamp(BEGINNING), tick: Tick(0) })),
@@ -138,7 +138,7 @@ impl Machine {
 
     /// Starts the daemon. False: it did not come up, for the disk failed again.
     pub fn start(&mut self) -> bool {
-        let recovered = match RedbStore::with_backends(self.disk.files(), self.two_phase) {
+        let recovered = match RedbStore::on(&self.disk, self.two_phase) {
             Ok(recovered) => recovered,
             Err(StoreError::Damaged(what)) => panic!("a crash is taken for damage: {what}"),
             Err(error) => {

@@ -1,11 +1,17 @@
 //! A disk that loses its power, for tests: two files, each a [`StorageBackend`], that know what was synced and
-//! what was only written, and can say what such a disk may hold afterwards.
+//! what was only written, and can say what such a disk may hold afterwards; and a store on it.
 
 use std::fmt;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use redb::StorageBackend;
+
+use crate::store::database::Database;
+use crate::store::faults::guarded;
+use crate::store::migrate::STEPS;
+use crate::store::opening::recover;
+use crate::store::{Recovered, RedbStore, StoreError};
 
 /// What a disk writes whole or not at all, in bytes.
 const SECTOR_BYTES: usize = 512;
@@ -71,7 +77,7 @@ impl Disk {
     }
 
     /// The store's file and the journal.
-    pub(crate) fn files(&self) -> [Disk; 2] {
+    fn files(&self) -> [Disk; 2] {
         [0, 1].map(|file| Disk { file, ..self.clone() })
     }
 
@@ -255,5 +261,32 @@ impl StorageBackend for Disk {
 impl fmt::Debug for Disk {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Disk")
+    }
+}
+
+impl RedbStore {
+    /// A store on a disk, without a head. Its checkpoints have no thread, so that each call of the disk has its turn.
+    pub(crate) fn on(disk: &Disk, two_phase: bool) -> Result<Recovered<RedbStore>, StoreError> {
+        RedbStore::on_one_that(disk, two_phase, |_| {})
+    }
+
+    /// One whose disk is to `forget` before it is opened again.
+    pub(super) fn on_one_that(
+        disk: &Disk,
+        two_phase: bool,
+        forget: impl Fn(&Disk) + Send + 'static,
+    ) -> Result<Recovered<RedbStore>, StoreError> {
+        let open = move |disk: &Disk| {
+            let [store, journal] = disk.files();
+            guarded(|| recover(Database::over(store, two_phase)?, Some(Box::new(journal)), STEPS, usize::MAX))
+        };
+        let (first, disk) = (open(disk)?, disk.clone());
+        let again = move || {
+            forget(&disk);
+            open(&disk)
+        };
+        let mut recovered = first.recovered(Box::new(again), None, None);
+        recovered.store.beside = false;
+        Ok(recovered)
     }
 }

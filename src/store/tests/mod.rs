@@ -4,8 +4,11 @@ mod damage;
 pub(crate) mod disk;
 #[cfg(unix)]
 mod files;
+mod journal;
 mod powercut;
+mod reopening;
 mod rows;
+mod salvage;
 mod schemas;
 
 use std::fs;
@@ -26,7 +29,6 @@ use super::layout::{INLINE_BYTES_MAX, LARGE, MAIL, META, MailKey, message_key};
 use super::memory::Rows;
 use super::migrate::{self, Step};
 use super::rows::{Place, decode, encode};
-use super::salvage;
 
 use super::{MemoryStore, Recovered, RedbStore, Store, StoreError, StoreOptions};
 use crate::broker::mutation::*;
@@ -74,6 +76,14 @@ impl Home {
         let mut store = self.open().store;
         store.commit(mutations).unwrap();
         close(store);
+    }
+
+    /// Leaves a row of mail that is none.
+    fn spoil(&self, id: u64) {
+        self.tamper(|write| {
+            let mut table = write.open_table(MAIL).unwrap();
+            table.insert(message_key(MessageId(id)), b"no row".as_slice()).unwrap();
+        });
     }
 
     /// Does something to the file behind the store's back.
@@ -230,6 +240,20 @@ fn rows_of(mutations: &[Mutation]) -> Vec<Mutation> {
     let mut rows = Rows::default();
     mutations.iter().for_each(|mutation| rows.apply(mutation));
     rows.mutations()
+}
+
+/// The messages among rows.
+fn messages(rows: &[Mutation]) -> Vec<u64> {
+    let id = |row: &Mutation| match row {
+        Mutation::PutMessage(row) => Some(row.id.0),
+        _ => None,
+    };
+    rows.iter().filter_map(id).collect()
+}
+
+/// Where the first record of a journal begins.
+fn first_record(journal: &[u8]) -> usize {
+    journal.iter().position(|byte| *byte != 0).unwrap() / 512 * 512
 }
 
 /// The rights of a file; where there are no modes its folder's stand for them.

@@ -43,7 +43,7 @@ fn survive_power_cuts(two_phase: bool) {
 /// it promised. True when the power was cut while it ran.
 fn one_life(rng: &mut Rng, two_phase: bool, image: u32) -> bool {
     let disk = Disk::new(Vec::new());
-    let mut store = RedbStore::with_backends(disk.files(), two_phase).unwrap().store;
+    let mut store = RedbStore::on(&disk, two_phase).unwrap().store;
     disk.fail_after(1 + rng.below(CUT_AFTER), io::ErrorKind::Other);
 
     let mut promised = Rows::default();
@@ -66,7 +66,7 @@ fn one_life(rng: &mut Rng, two_phase: bool, image: u32) -> bool {
     for _ in 0..rng.below(3) {
         let disk = Disk::with(left_behind);
         disk.fail_after(1 + rng.below(12), io::ErrorKind::Other);
-        let opened = RedbStore::with_backends(disk.files(), two_phase);
+        let opened = RedbStore::on(&disk, two_phase);
         assert!(
             !matches!(opened, Err(StoreError::Damaged(_))),
             "image {image}: a cut during recovery is no damage"
@@ -74,7 +74,7 @@ fn one_life(rng: &mut Rng, two_phase: bool, image: u32) -> bool {
         drop(opened);
         left_behind = disk.image(rng);
     }
-    let recovered = RedbStore::with_backends(Disk::with(left_behind).files(), two_phase)
+    let recovered = RedbStore::on(&Disk::with(left_behind), two_phase)
         .unwrap_or_else(|error| panic!("image {image} cannot be opened: {error}"));
     let found = recovered.mutations;
     let whole = under_way.as_ref().map(Rows::mutations);

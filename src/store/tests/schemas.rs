@@ -1,6 +1,7 @@
 //! Older and newer schemas.
 
 use super::*;
+use crate::store::salvage;
 
 /// The schema that this source writes.
 const NEWEST: u64 = migrate::STEPS.len() as u64 + 1;
@@ -245,14 +246,7 @@ fn a_large_message_that_is_missing_or_damaged_is_noticed_and_costs_no_other() {
         let saved = salvage::replace(&home.options(), Timestamp(5)).unwrap();
         assert!(saved.evidence.exists());
         let rows = home.open().mutations;
-        let ids: Vec<u64> = rows
-            .iter()
-            .filter_map(|row| match row {
-                Mutation::PutMessage(row) => Some(row.id.0),
-                _ => None,
-            })
-            .collect();
-        assert_eq!(ids, [1, 3], "{damage}");
+        assert_eq!(messages(&rows), [1, 3], "{damage}");
     }
 }
 
@@ -261,10 +255,7 @@ fn a_large_message_that_is_missing_or_damaged_is_noticed_and_costs_no_other() {
 fn what_checks_out_of_a_damaged_store_of_an_older_schema_is_saved() {
     let home = Home::new();
     fs::write(home.path(), fs::read(SCHEMA_1).unwrap()).unwrap();
-    home.tamper(|write| {
-        let mut mail = write.open_table(MAIL).unwrap();
-        mail.insert(message_key(MessageId(10)), b"no row".as_slice()).unwrap();
-    });
+    home.spoil(10);
     salvage::replace(&home.options(), Timestamp(5)).unwrap();
     let saved = home.open().mutations;
     assert!(saved.iter().any(|row| matches!(row, Mutation::PutMessage(row) if row.id == MessageId(9))));
