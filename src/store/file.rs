@@ -1,6 +1,6 @@
 //! The store's file: created whole or not at all, opened with care, watched while it is in use.
 
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -89,20 +89,20 @@ fn copy_one(path: &Path, copy: &Path) -> Result<(), StoreError> {
     let failed = |error: io::Error| {
         StoreError::from_io(format!("cannot copy the store to {} before changing it", copy.display()), error)
     };
-    self::copy(path, copy).map_err(|error| {
-        // A part of it is no use, and takes the room that the next try needs.
-        let _ = fs::remove_file(copy);
-        failed(error)
-    })?;
-    files::sync_dir(files::parent(path)).map_err(failed)
+    // One that is there already may not have come to its end.
+    self::copy(path, copy, files::options().write(true).create(true).truncate(true))
+        .and_then(|()| files::sync_dir(files::parent(path)))
+        .map_err(failed)
 }
 
-/// Copies a file's bytes to a private one and syncs them.
-pub(super) fn copy(from: &Path, to: &Path) -> io::Result<()> {
+/// Copies a file's bytes to a private one that is opened like this, and syncs them.
+pub(super) fn copy(from: &Path, to: &Path, how: &OpenOptions) -> io::Result<()> {
     let mut from = files::open(files::options().read(true), from)?;
-    let mut to = files::open(files::options().write(true).create(true).truncate(true), to)?;
-    io::copy(&mut from, &mut to)?;
-    to.sync_all()
+    let mut copy = files::open(how, to)?;
+    io::copy(&mut from, &mut copy).and_then(|_| copy.sync_all()).inspect_err(|_| {
+        // A part of it is no use, and takes the room that the next try needs.
+        let _ = fs::remove_file(to);
+    })
 }
 
 pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {

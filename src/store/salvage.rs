@@ -2,7 +2,7 @@
 //! one, and a note says so until a person takes the note away.
 //!
 //! What always holds:
-//! - No byte of the damaged file changes, and it is never removed.
+//! - No byte of the damaged file changes, nor of one that was kept before, and none is removed.
 //! - At every moment the store's path holds the damaged file or a complete new one.
 //! - Only rows whose checksums hold are taken over, and only where they agree with each other.
 //! - Whatever ends a salvage, the next one reads the file again; one that ends its reader is given up.
@@ -172,37 +172,33 @@ fn beside(store: &Path, at: Timestamp, suffix: &str) -> PathBuf {
     name.into()
 }
 
-/// Gives the damaged file a second name; on a file system without such names it is copied, so that its
-/// path is never empty. What is no regular file is moved.
 fn keep(path: &Path, at: Timestamp) -> Result<PathBuf, StoreError> {
     let evidence = beside(path, at, "");
-    let kept = match fs::symlink_metadata(path) {
-        Ok(found) if found.is_file() => fs::hard_link(path, &evidence).or_else(|_| {
-            file::copy(path, &evidence).inspect_err(|_| {
-                let _ = fs::remove_file(&evidence);
-            })
-        }),
-        _ => fs::rename(path, &evidence),
-    };
-    kept.and_then(|()| files::sync_dir(files::parent(path)))
-        .map_err(|e| StoreError::from_io(format!("cannot move {} aside", path.display()), e))?;
+    keep_as(path, &evidence)?;
     Ok(evidence)
 }
 
-/// Gives the journal of a damaged store a second name, too, beside that of its evidence.
+/// Keeps the journal of a damaged store, too, beside its evidence.
 fn keep_journal(journal: &Path, evidence: &Path) -> Result<(), StoreError> {
     let kept = file::beside(evidence, "journal");
-    if fs::symlink_metadata(journal).is_err() || files::same(journal, &kept) {
-        return Ok(());
+    match fs::symlink_metadata(journal).is_err() || files::same(journal, &kept) {
+        true => Ok(()),
+        false => keep_as(journal, &kept),
     }
-    let failed = |e| StoreError::from_io(format!("cannot keep {}", journal.display()), e);
-    let is_file = fs::symlink_metadata(journal).is_ok_and(|found| found.is_file());
-    let done = match is_file {
-        // A copy that is there already is one that did not come to its end.
-        true => fs::hard_link(journal, &kept).or_else(|_| file::copy(journal, &kept)),
-        false => fs::rename(journal, &kept),
+}
+
+/// Gives a file a second name that nothing has; on a file system without such names it is copied, so that its
+/// path is never empty. What is no regular file is moved.
+fn keep_as(path: &Path, kept: &Path) -> Result<(), StoreError> {
+    let done = match fs::symlink_metadata(path) {
+        Ok(found) if found.is_file() => fs::hard_link(path, kept)
+            .or_else(|_| file::copy(path, kept, files::options().write(true).create_new(true))),
+        _ if fs::symlink_metadata(kept).is_ok() => Err(io::ErrorKind::AlreadyExists.into()),
+        _ => fs::rename(path, kept),
     };
-    done.and_then(|()| files::sync_dir(files::parent(journal))).map_err(failed)
+    done.and_then(|()| files::sync_dir(files::parent(path))).map_err(|error| {
+        StoreError::from_io(format!("cannot keep {} as {}", path.display(), kept.display()), error)
+    })
 }
 
 /// Takes the journal away from where the new store has its own. What is evidence keeps its other name.

@@ -91,6 +91,24 @@ fn what_is_no_store_at_all_is_kept_aside_too() {
     }
 }
 
+/// What was kept before is evidence, too.
+#[test]
+fn nothing_is_kept_in_the_place_of_something_else() {
+    for suffix in ["", ".journal"] {
+        let home = Home::new();
+        home.store(&every_row());
+        home.spoil(11);
+        let kept = home.0.path().join(format!("ipcd.redb.damaged-1970-01-01T000000.001Z{suffix}"));
+        fs::write(&kept, "kept before").unwrap();
+        let error = salvage::replace(&home.options(), Timestamp(1)).map(|saved| saved.evidence).unwrap_err();
+        assert!(error.refusal().message.contains("cannot keep"), "{error}");
+        assert_eq!(fs::read(&kept).unwrap(), b"kept before");
+        assert_eq!(home.refused().refusal().code, RefusalCode::StoreDamaged);
+        fs::remove_file(kept).unwrap();
+        assert!(salvage::replace(&home.options(), Timestamp(2)).unwrap().rows > 5);
+    }
+}
+
 /// What is read after `begun` readings that did not come to an end: rows, and files kept.
 fn salvaged_after(begun: u32) -> (usize, usize) {
     let home = Home::new();
