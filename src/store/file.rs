@@ -186,9 +186,10 @@ impl Place {
     }
 }
 
-/// Where the two files of a store are.
+/// Where the files of a store are.
 pub(super) struct Places {
     pub(super) store: Place,
+    /// Of a journal to which commits go.
     pub(super) journal: Option<Place>,
 }
 

@@ -11,6 +11,7 @@
 //! - A record is written only when the sync of the one before it was done, and records are counted without end; a
 //!   commit that goes around the journal counts as one. So a record that does not check out was torn, unless a
 //!   later one stands behind it: then it rotted, or the tables are not those of this journal, and that is damage.
+//!   Commits without a journal, of two phases or for want of room, are not counted, and it cannot miss them.
 //! - A part is written to again only when the tables have what it held, and what the one after it held. Should the
 //!   tables lose what was last brought into them, the journal still has it.
 //! - The first number is a random one: bytes that somebody sent, and that a torn record left behind, pass for none,

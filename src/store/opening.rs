@@ -9,7 +9,7 @@ use redb::backends::FileBackend;
 
 use super::database::{self, Database, OPEN_TRIES, patiently};
 use super::faults::guarded;
-use super::file::{self, Place, Places};
+use super::file::{self, Found, Place, Places};
 use super::journal::{self, Journal, Mark, Outstanding};
 use super::migrate::{self, STEPS, Step, Verdict};
 use super::reading::{self, Rows};
@@ -59,13 +59,17 @@ fn read_with(
         let (backend, place) = database::backend(&options.path)?;
         Ok((guarded(|| Database::over(backend, options.two_phase))?, place))
     })?;
-    let (journal, journal_place) = match journal(&options.journal()) {
-        Ok((file, place)) => (Some(file), Some(place)),
+    let path = options.journal();
+    // Commits of two phases use none, but what others left in one is brought in.
+    let is_wanted = !options.two_phase || !matches!(file::look(&path)?, Found::Nothing);
+    let (journal, journal_place) = match is_wanted.then(|| journal(&path)) {
+        Some(Ok((file, place))) => (Some(file), Some(place)),
         // Not even the room for its name.
-        Err(StoreError::Full(_)) => (None, None),
-        Err(error) => return Err(error),
+        None | Some(Err(StoreError::Full(_))) => (None, None),
+        Some(Err(error)) => return Err(error),
     };
     let opened = guarded(|| recover(db, journal, steps, piece_rows))?;
+    let journal_place = journal_place.filter(|_| opened.journal.is_some());
     Ok(Opened { places: Some(Places { store: place, journal: journal_place }), ..opened })
 }
 

@@ -129,6 +129,32 @@ fn the_journal_of_a_store_that_was_removed_is_kept() {
     assert!(fs::read(file::beside(&home.options().journal(), "left-1")).unwrap() == journal);
 }
 
+/// None is made for commits of two phases, nor missed; what a daemon left in one that committed in one phase is theirs.
+#[test]
+fn commits_of_two_phases_have_no_journal() {
+    let home = Home::new();
+    let path = home.options().journal();
+    let open = || RedbStore::open(StoreOptions { two_phase: true, ..home.options() }).unwrap();
+    let mut store = open().store;
+    store.commit(&[message(1, "in the tables")]).unwrap();
+    drop(store);
+    assert!(!path.exists());
+    let mut store = home.open().store;
+    store.commit(&[message(2, "in the tables")]).unwrap();
+    store.commit(&[message(3, "in the journal")]).unwrap();
+    drop(store);
+    let found = open();
+    assert_eq!(messages(&found.mutations), [1, 2, 3]);
+    fs::remove_file(&path).unwrap();
+    let mut store = found.store;
+    store.commit(&[message(4, "in the tables")]).unwrap();
+    assert_eq!(messages(&store.reopen().unwrap()), [1, 2, 3, 4]);
+    drop(store);
+    let found = open();
+    assert_eq!((messages(&found.mutations), found.warnings), (vec![1, 2, 3, 4], vec![]));
+    assert!(!path.exists());
+}
+
 /// Killed between the new store and the end: its journal is the evidence's, under another name.
 #[test]
 fn a_journal_that_is_evidence_is_not_written_to() {
