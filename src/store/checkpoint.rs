@@ -16,50 +16,34 @@ pub(super) struct Job {
 }
 
 impl Job {
-    fn run(self) -> Result<(), StoreError> {
+    pub(super) fn run(self) -> Result<(), StoreError> {
         guarded(|| self.db.bring_in(&[&self.cells], Some(self.mark)))
     }
 }
 
-/// One that was begun. It ends before this does.
-pub(super) struct Checkpoint(Progress);
+/// One that was begun.
+pub(super) struct Checkpoint(pub(super) Box<dyn Running>);
 
-enum Progress {
-    /// On a thread of its own: it takes as long as many commits.
-    Beside(JoinHandle<Result<(), StoreError>>),
-    /// When the store has asked so often whether it is done: for tests, in which each call of the disk has its
-    /// turn.
-    Later {
-        job: Job,
-        asked: u32,
-    },
-    Done,
+/// Where it runs. It ends before this does.
+pub(super) trait Running: Send {
+    fn is_done(&mut self) -> bool;
+
+    /// Waits for its end, and says how it ended the first time.
+    fn end(&mut self) -> Result<(), StoreError>;
 }
 
-/// How often one that comes later is asked for.
-const LATER: u32 = 3;
-
 impl Checkpoint {
-    pub(super) fn begin(job: Job, beside: bool) -> Result<Checkpoint, StoreError> {
-        if !beside {
-            return Ok(Checkpoint(Progress::Later { job, asked: 0 }));
-        }
+    /// Begins one beside, on a thread of its own: it takes as long as many commits.
+    pub(super) fn beside(job: Job) -> Result<Checkpoint, StoreError> {
         let thread = thread::Builder::new().name("checkpoint".to_owned());
         let running = thread.spawn(move || job.run());
         running
-            .map(|running| Checkpoint(Progress::Beside(running)))
+            .map(|running| Checkpoint(Box::new(Thread(Some(running)))))
             .map_err(|error| StoreError::failed("cannot start a thread", error))
     }
 
     pub(super) fn is_done(&mut self) -> bool {
-        match &mut self.0 {
-            Progress::Beside(running) => running.is_finished(),
-            Progress::Later { asked, .. } => {
-                *asked += 1;
-                *asked > LATER
-            }
-            Progress::Done => true,
-        }
+        self.0.is_done()
     }
 
     /// Waits for its end.
@@ -67,20 +51,26 @@ impl Checkpoint {
     /// # Errors
     /// The tables may have the rows or not; the journal has them still.
     pub(super) fn wait(mut self) -> Result<(), StoreError> {
-        match std::mem::replace(&mut self.0, Progress::Done) {
-            // It was guarded.
-            Progress::Beside(running) => running.join().unwrap_or_else(|_| Err(StoreError::FailedBefore)),
-            Progress::Later { job, .. } => job.run(),
-            Progress::Done => Ok(()),
-        }
+        self.0.end()
     }
 }
 
-impl Drop for Checkpoint {
+struct Thread(Option<JoinHandle<Result<(), StoreError>>>);
+
+impl Running for Thread {
+    fn is_done(&mut self) -> bool {
+        self.0.as_ref().is_none_or(JoinHandle::is_finished)
+    }
+
+    fn end(&mut self) -> Result<(), StoreError> {
+        // It was guarded.
+        self.0.take().map_or(Ok(()), |running| running.join().unwrap_or(Err(StoreError::FailedBefore)))
+    }
+}
+
+impl Drop for Thread {
     fn drop(&mut self) {
-        if let Progress::Beside(running) = std::mem::replace(&mut self.0, Progress::Done) {
-            // The store fails for another reason, or ends unclosed: the next one reads the journal.
-            let _ = running.join();
-        }
+        // The store fails for another reason, or ends unclosed: the next one reads the journal.
+        let _ = self.end();
     }
 }

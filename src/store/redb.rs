@@ -38,8 +38,8 @@ pub struct RedbStore {
     mark: Mark,
     /// Of the part of the journal that was in use before.
     checkpoint: Option<Checkpoint>,
-    /// Checkpoints have a thread of their own.
-    pub(super) beside: bool,
+    /// How one is begun.
+    pub(super) begin: fn(Job) -> Result<Checkpoint, StoreError>,
     /// It was opened with a warning.
     was_warned: bool,
     cells: CellWriter,
@@ -89,7 +89,7 @@ impl RedbStore {
         let db = self.db.clone().ok_or(StoreError::FailedBefore)?;
         let journal = self.journal.as_mut().ok_or(StoreError::FailedBefore)?;
         let (cells, mark) = journal.turn();
-        self.checkpoint = Some(Checkpoint::begin(Job { db, cells, mark }, self.beside)?);
+        self.checkpoint = Some((self.begin)(Job { db, cells, mark })?);
         Ok(())
     }
 
@@ -235,7 +235,7 @@ impl Opened {
                 journal,
                 mark,
                 checkpoint: None,
-                beside: true,
+                begin: Checkpoint::beside,
                 was_warned: !warnings.is_empty(),
                 cells: CellWriter::default(),
                 open,

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use redb::StorageBackend;
 
+use crate::store::checkpoint::{Checkpoint, Job, Running};
 use crate::store::database::Database;
 use crate::store::faults::guarded;
 use crate::store::migrate::STEPS;
@@ -265,7 +266,7 @@ impl fmt::Debug for Disk {
 }
 
 impl RedbStore {
-    /// A store on a disk, without a head. Its checkpoints have no thread, so that each call of the disk has its turn.
+    /// A store on a disk, without a head. Its checkpoints come [`Later`].
     pub(crate) fn on(disk: &Disk, two_phase: bool) -> Result<Recovered<RedbStore>, StoreError> {
         RedbStore::on_one_that(disk, two_phase, |_| {})
     }
@@ -286,7 +287,31 @@ impl RedbStore {
             open(&disk)
         };
         let mut recovered = first.recovered(Box::new(again), None, None);
-        recovered.store.beside = false;
+        recovered.store.begin = Later::begin;
         Ok(recovered)
+    }
+}
+
+/// A checkpoint without a thread, so that each call of the disk has its turn: it is done when the store has asked
+/// three times whether it is, or waits.
+struct Later {
+    job: Option<Job>,
+    asked: u32,
+}
+
+impl Later {
+    fn begin(job: Job) -> Result<Checkpoint, StoreError> {
+        Ok(Checkpoint(Box::new(Later { job: Some(job), asked: 0 })))
+    }
+}
+
+impl Running for Later {
+    fn is_done(&mut self) -> bool {
+        self.asked += 1;
+        self.asked > 3
+    }
+
+    fn end(&mut self) -> Result<(), StoreError> {
+        self.job.take().map_or(Ok(()), Job::run)
     }
 }
