@@ -13,6 +13,7 @@
 mod cells;
 mod checkpoint;
 mod database;
+mod evidence;
 mod faults;
 mod file;
 #[cfg(feature = "fuzzing")]
@@ -41,13 +42,14 @@ use std::error::Error;
 use std::io;
 use std::path::PathBuf;
 
+pub use self::evidence::{leave_note, notes};
 #[cfg(feature = "fuzzing")]
 pub use self::fuzz::fuzz_row;
 pub use self::memory::MemoryStore;
 #[cfg(all(test, unix))]
 pub(crate) use self::memory::Rows;
 pub use self::redb::RedbStore;
-pub use self::salvage::{Salvaged, leave_note, notes, replace};
+pub use self::salvage::{Salvaged, replace};
 use crate::broker::mutation::Mutation;
 use crate::protocol::refusal::{Refusal, RefusalCode};
 

@@ -1,15 +1,14 @@
-//! A store that cannot be trusted: it is kept aside as evidence, what can be read of it goes into a new
-//! one, and a note says so until a person takes the note away.
+//! A store that cannot be trusted: it is kept as evidence (`store/evidence.rs`), and what can be read of it goes into
+//! a new one.
 //!
 //! What always holds:
-//! - No byte of the damaged file changes, nor of one that was kept before, and none is removed.
 //! - At every moment the store's path holds the damaged file or a complete new one.
 //! - Only rows whose checksums hold are taken over, and only where they agree with each other.
 //! - Whatever ends a salvage, the next one reads the file again; one that ends its reader is given up.
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use redb::backends::{FileBackend, InMemoryBackend};
@@ -18,13 +17,12 @@ use redb::{Builder, ReadTransaction, ReadableDatabase, StorageBackend};
 use super::cells::{Cell, CellWriter, net};
 use super::database::{self, Database};
 use super::faults::guarded;
-use super::file;
 use super::journal;
 use super::layout::READ_SINCE;
 use super::migrate::{self, STEPS, Verdict};
 use super::peek::Overlay;
 use super::reading::{self, Rows};
-use super::{StoreError, StoreOptions, memory};
+use super::{StoreError, StoreOptions, evidence, file, memory};
 use crate::broker::mutation::{Counters, MailboxId, Mutation, NameRow};
 use crate::broker::state::State;
 use crate::files;
@@ -33,9 +31,6 @@ use crate::protocol::time::Timestamp;
 
 /// Bytes of pages in memory while a damaged file is read.
 const CACHE_BYTES: usize = 4 << 20;
-
-/// Bytes of a note that are read: one line.
-const NOTE_BYTES_MAX: u64 = 4096;
 
 /// Readings of one damaged file that may end with their process: one may have been killed by somebody, two
 /// by an impatient person, and three are the file's doing.
@@ -61,9 +56,7 @@ pub struct Salvaged {
 pub fn replace(options: &StoreOptions, at: Timestamp) -> Result<Salvaged, StoreError> {
     let path = options.path.as_path();
     file::check_folder(path)?;
-    let kept_before = kept(path)?.into_iter().find(|kept| files::same(kept, path));
-    let evidence = kept_before.map_or_else(|| keep(path, at), Ok)?;
-    keep_journal(&options.journal(), &evidence)?;
+    let evidence = evidence::keep(options, at)?;
     let readings = Readings::of(path);
     let found = if readings.begin()? {
         let found = read(&evidence);
@@ -80,7 +73,7 @@ pub fn replace(options: &StoreOptions, at: Timestamp) -> Result<Salvaged, StoreE
         migrate::bring_up(db, STEPS)?;
         db.bring_in(&[cells.written()], None)
     })?;
-    take_journal_away(&options.journal())?;
+    evidence::take_journal_away(&options.journal())?;
     readings.end();
     Ok(Salvaged { rows: rows.len(), orphans, evidence })
 }
@@ -118,117 +111,10 @@ impl Readings {
     }
 }
 
-/// Leaves a note beside the store that stands until a person removes it. One that says the same is left
-/// as it is.
-pub fn leave_note(store: &Path, at: Timestamp, text: &str) -> io::Result<()> {
-    if notes(store).iter().any(|(_, said)| said == text) {
-        return Ok(());
-    }
-    let path = beside(store, at, ".txt");
-    let mut note = files::open(files::options().write(true).create(true).truncate(true), &path)?;
-    writeln!(note, "{text}")?;
-    note.sync_all()?;
-    files::sync_dir(files::parent(store))
-}
-
-/// The notes that nobody has taken away, oldest first: where each is, and what it says.
-pub fn notes(store: &Path) -> Vec<(PathBuf, String)> {
-    let of = |path: PathBuf| {
-        use std::io::Read;
-        let mut text = Vec::new();
-        files::open(files::options().read(true), &path)
-            .ok()?
-            .take(NOTE_BYTES_MAX)
-            .read_to_end(&mut text)
-            .ok()?;
-        Some((path, String::from_utf8_lossy(&text).trim_end().to_owned()))
-    };
-    let all = siblings(store).unwrap_or_default();
-    all.into_iter().filter(|path| path.extension().is_some_and(|e| e == "txt")).filter_map(of).collect()
-}
-
-/// Damaged files that were kept before.
-fn kept(store: &Path) -> Result<Vec<PathBuf>, StoreError> {
-    let mut all = siblings(store)
-        .map_err(|e| StoreError::from_io(format!("cannot list {}", files::parent(store).display()), e))?;
-    all.retain(|path| path.extension().is_none_or(|e| e != "txt" && e != "journal"));
-    Ok(all)
-}
-
-fn siblings(store: &Path) -> io::Result<Vec<PathBuf>> {
-    let prefix = format!("{}.damaged-", store.file_name().unwrap_or_default().to_string_lossy());
-    let mut found: Vec<PathBuf> = fs::read_dir(files::parent(store))?
-        .filter_map(Result::ok)
-        .filter(|entry| entry.file_name().to_string_lossy().starts_with(&prefix))
-        .map(|entry| entry.path())
-        .collect();
-    found.sort();
-    Ok(found)
-}
-
-fn beside(store: &Path, at: Timestamp, suffix: &str) -> PathBuf {
-    let mut name = store.as_os_str().to_owned();
-    name.push(format!(".damaged-{}{suffix}", at.to_string().replace(':', "")));
-    name.into()
-}
-
-fn keep(path: &Path, at: Timestamp) -> Result<PathBuf, StoreError> {
-    let evidence = beside(path, at, "");
-    keep_as(path, &evidence)?;
-    Ok(evidence)
-}
-
-/// Keeps the journal of a damaged store, too, beside its evidence.
-fn keep_journal(journal: &Path, evidence: &Path) -> Result<(), StoreError> {
-    let kept = file::beside(evidence, "journal");
-    match fs::symlink_metadata(journal).is_err() || files::same(journal, &kept) {
-        true => Ok(()),
-        false => keep_as(journal, &kept),
-    }
-}
-
-/// Gives a file a second name that nothing has; on a file system without such names it is copied, so that its
-/// path is never empty. What is no regular file is moved.
-fn keep_as(path: &Path, kept: &Path) -> Result<(), StoreError> {
-    let done = match fs::symlink_metadata(path) {
-        Ok(found) if found.is_file() => fs::hard_link(path, kept)
-            .or_else(|_| file::copy(path, kept, files::options().write(true).create_new(true))),
-        _ if fs::symlink_metadata(kept).is_ok() => Err(io::ErrorKind::AlreadyExists.into()),
-        _ => fs::rename(path, kept),
-    };
-    done.and_then(|()| files::sync_dir(files::parent(path))).map_err(|error| {
-        StoreError::from_io(format!("cannot keep {} as {}", path.display(), kept.display()), error)
-    })
-}
-
-/// Takes the journal away from where the new store has its own. What is evidence keeps its other name.
-fn take_journal_away(journal: &Path) -> Result<(), StoreError> {
-    match fs::remove_file(journal) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(StoreError::from_io(format!("cannot remove {}", journal.display()), error))
-        }
-        _ => Ok(()),
-    }
-}
-
-/// Whether a salvage was begun, and no new store has taken the place of the damaged one yet. Where one has, it
-/// ends the salvage: a journal that is evidence must not be written to.
-pub(super) fn is_under_way(store: &Path) -> Result<bool, StoreError> {
-    let kept = kept(store)?;
-    let journal = file::beside(store, "journal");
-    if kept.iter().any(|kept| files::same(kept, store)) {
-        return Ok(true);
-    }
-    if kept.iter().any(|kept| files::same(&file::beside(kept, "journal"), &journal)) {
-        take_journal_away(&journal)?;
-    }
-    Ok(false)
-}
-
 fn read(evidence: &Path) -> Vec<Mutation> {
     let regular = |path: &Path| fs::symlink_metadata(path).is_ok_and(|found| found.is_file());
     let open = |path: &Path| Ok::<_, StoreError>(FileBackend::new(file::open(path)?)?);
-    let journal = file::beside(evidence, "journal");
+    let journal = evidence::journal_of(evidence);
     let journal = regular(&journal).then(|| Ok::<_, StoreError>(journal::read(&open(&journal)?)?));
     let journal = journal.transpose().unwrap_or_else(|error| {
         tracing::warn!(%error, "the journal of the damaged store cannot be read");

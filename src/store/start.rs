@@ -16,7 +16,7 @@ use super::journal::{self, Mark};
 use super::migrate::{self, STEPS, Step, Verdict};
 use super::opening::{self, Opened, lacking, last_counters, opener, warn};
 use super::reserve::Reserve;
-use super::{Recovered, RedbStore, StoreError, StoreOptions, peek, salvage};
+use super::{Recovered, RedbStore, StoreError, StoreOptions, evidence, peek};
 use crate::broker::mutation::Mutation;
 use crate::files;
 
@@ -95,7 +95,7 @@ fn look_into(
     let path = options.path.as_path();
     let seen = patiently(tries, || guarded(|| peek::look(database::backend(path)?.0)))?;
     let verdict = migrate::judge(seen.schema, steps)?;
-    if salvage::is_under_way(path)? {
+    if evidence::is_under_way(path)? {
         return Err(StoreError::Damaged("what could be saved of it was not, yet".to_owned()));
     }
     check_journal(&options.journal(), seen.mark)?;

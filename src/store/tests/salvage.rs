@@ -1,7 +1,7 @@
 //! What is saved of a damaged store, and where its files are kept.
 
 use super::*;
-use crate::store::salvage;
+use crate::store::{leave_note, notes, salvage};
 
 #[test]
 fn a_damaged_store_is_kept_aside_and_what_can_be_read_is_in_a_new_one() {
@@ -203,12 +203,12 @@ fn what_stands_in_the_way_of_reserve_and_readings_costs_no_mail() {
 #[test]
 fn a_note_stands_until_it_is_removed_and_is_not_said_twice() {
     let home = Home::new();
-    assert!(salvage::notes(&home.path()).is_empty());
+    assert!(notes(&home.path()).is_empty());
     for (at, text) in [(1, "first"), (2, "first"), (2, "second")] {
-        salvage::leave_note(&home.path(), Timestamp(at), text).unwrap();
+        leave_note(&home.path(), Timestamp(at), text).unwrap();
     }
-    let notes = salvage::notes(&home.path());
-    assert_eq!(notes.iter().map(|(_, text)| text.as_str()).collect::<Vec<_>>(), ["first", "second"]);
-    fs::remove_file(&notes[0].0).unwrap();
-    assert_eq!(salvage::notes(&home.path()).len(), 1);
+    let left = notes(&home.path());
+    assert_eq!(left.iter().map(|(_, text)| text.as_str()).collect::<Vec<_>>(), ["first", "second"]);
+    fs::remove_file(&left[0].0).unwrap();
+    assert_eq!(notes(&home.path()).len(), 1);
 }
