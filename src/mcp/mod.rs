@@ -8,6 +8,7 @@
 
 mod backend;
 mod bell;
+mod book;
 mod call;
 mod catalog;
 mod consent;
@@ -19,6 +20,8 @@ mod lines;
 mod outbox;
 mod overlong;
 mod params;
+mod program;
+mod pushed;
 mod recent;
 mod ring;
 mod server;
@@ -32,6 +35,7 @@ mod tools;
 mod twice;
 mod values;
 mod waits;
+mod waking;
 
 use std::sync::Arc;
 use std::time::Duration;

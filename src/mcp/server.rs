@@ -14,8 +14,8 @@ use rmcp::model::{
     CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, CustomRequest,
     CustomResult, DiscoverResult, ErrorCode, ErrorData, Implementation, InitializeRequestParams,
     InitializeResult, ListResourcesResult, ListToolsResult, PaginatedRequestParams,
-    ReadResourceRequestParams, ReadResourceResponse, ReadResourceResult, RequestMetaObject, Resource,
-    ResourceContents, ServerCapabilities, ServerConfig, SubscribeRequestParams, SubscriptionFilter, Tool,
+    ReadResourceRequestParams, ReadResourceResponse, ReadResourceResult, Resource, ResourceContents,
+    ServerCapabilities, ServerConfig, SubscribeRequestParams, SubscriptionFilter, Tool,
     UnsubscribeRequestParams,
 };
 use rmcp::service::{RequestContext, RoleServer, SubscriptionContext};
@@ -26,7 +26,8 @@ use super::call::Call;
 use super::catalog::Toolset;
 use super::consent::Consents;
 use super::params::{Args, quoted};
-use super::session::{Program, Session};
+use super::program::{Program, thread};
+use super::session::Session;
 use super::share::{Outcome, Sharing};
 use super::subscriptions::{self, Subscriptions};
 use super::tools;
@@ -139,7 +140,7 @@ impl Server {
     }
 
     fn call(&self, request: &mut CallToolRequestParams, context: RequestContext<RoleServer>) -> Call {
-        self.session.start(|| program(context.client_info(), &context.meta));
+        self.session.start(|| Program::of(context.client_info(), &context.meta));
         if let Some(thread) = thread(&context.meta) {
             self.session.thread(thread);
         }
@@ -200,12 +201,12 @@ impl ServerHandler for Server {
         context: RequestContext<RoleServer>,
     ) -> Result<InitializeResult, ErrorData> {
         context.peer.set_peer_info(request.clone());
-        self.session.start(|| program(Some(request.client_info.clone()), &context.meta));
+        self.session.start(|| Program::of(Some(request.client_info.clone()), &context.meta));
         self.negotiate_initialize(&request)
     }
 
     async fn discover(&self, context: RequestContext<RoleServer>) -> Result<DiscoverResult, ErrorData> {
-        self.session.start(|| program(context.client_info(), &context.meta));
+        self.session.start(|| Program::of(context.client_info(), &context.meta));
         let versions = self.supported_protocol_versions().into_owned();
         let mut result = DiscoverResult::from_server_info(versions, self.get_info());
         result.ttl_ms = LISTS_FRESH_MS;
@@ -309,7 +310,7 @@ impl ServerHandler for Server {
 
     async fn listen(&self, context: SubscriptionContext) -> Result<(), ErrorData> {
         let request = context.request_context();
-        self.session.start(|| program(request.client_info(), &request.meta));
+        self.session.start(|| Program::of(request.client_info(), &request.meta));
         Box::pin(subscriptions::listen(context, self.session.counts(), self.session.ended())).await
     }
 
@@ -327,15 +328,6 @@ impl ServerHandler for Server {
 }
 
 /// What a client says of itself.
-fn program(info: Option<Implementation>, meta: &RequestMetaObject) -> Program {
-    Program { name: info.map(|info| info.name), session: thread(meta).map(str::to_owned) }
-}
-
-/// The client's own conversation, if it names it.
-fn thread(meta: &RequestMetaObject) -> Option<&str> {
-    ["threadId", "sessionId"].iter().find_map(|key| meta.get(*key).and_then(Value::as_str))
-}
-
 /// One JSON, as structured content and as the one text block: clients show a model only one of the two.
 fn result(value: Value, is_error: bool) -> CallToolResult {
     let text = serde_json::to_string(&value).expect("a value has string keys only");

@@ -8,35 +8,29 @@
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::Duration;
 
 use rmcp::model::RequestId;
 use serde_json::Value;
-use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::backend::{Answer, Backend, Dial};
-use super::bell::{Bell, Ringer};
-use super::ledger::{Ledger, Stamp};
-use super::recent::Recent;
+use super::book::{Book, lock};
+use super::ledger::Stamp;
+use super::program::Program;
+use super::pushed::heed;
 use super::ring::Ringers;
 use super::stdio::Watch;
-use crate::protocol::event::Event;
-use crate::protocol::hello::{Hello, Role, claim};
+use super::waking::Waking;
 use crate::protocol::message::MessageId;
 use crate::protocol::refusal::{Refusal, RefusalCode};
-use crate::protocol::request::{self, Leases, Register, Request};
-use crate::protocol::response::{Registered, Renamed, Wakes};
-use crate::release;
+use crate::protocol::request::{Leases, Register, Request};
+use crate::protocol::response::{Registered, Renamed};
 
 /// How long a tool call waits for the session's name. A daemon that starts takes less than a second.
 const NAME_WAIT: Duration = Duration::from_secs(10);
-
-/// Environment variables in which clients tell their own session, with the clients' names.
-const SESSION_VARIABLES: [&str; 4] =
-    ["CLAUDE_CODE_SESSION_ID", "COPILOT_AGENT_SESSION_ID", "GEMINI_SESSION_ID", "OPENCODE_PID"];
 
 /// How this session comes to its name.
 #[derive(Clone, Debug, Default)]
@@ -47,15 +41,6 @@ pub struct Naming {
     pub manual: bool,
 }
 
-/// What a client says of itself.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Program {
-    /// `claude-code`. Without its version: an update is still the same client, and resumes its name.
-    pub name: Option<String>,
-    /// Its own session or thread, when it says so in the protocol.
-    pub session: Option<String>,
-}
-
 pub struct Session {
     naming: Naming,
     dial: Dial,
@@ -64,35 +49,11 @@ pub struct Session {
     book: Arc<Mutex<Book>>,
     /// One registration at a time; waiting for it is waiting for the name.
     registering: tokio::sync::Mutex<()>,
-    bell: Arc<Bell>,
-    ringers: Ringers,
-    ringer: OnceLock<Arc<dyn Ringer>>,
-    /// How the agent is woken: as the daemon was told in `hello`, and last.
-    wakes: Arc<Mutex<Said>>,
+    waking: Arc<Waking>,
     /// Tells this session's keys from all others'.
     nonce: u64,
     sends: AtomicU64,
     ended: CancellationToken,
-}
-
-/// What a reconnect has to know.
-struct Book {
-    ledger: Ledger<RequestId>,
-    recent: Recent,
-    name: Option<Named>,
-    /// A person took the name away: it is not taken again unasked.
-    released: bool,
-}
-
-struct Named {
-    name: String,
-    auto: bool,
-}
-
-#[derive(Clone, Copy, Default)]
-struct Said {
-    in_hello: Wakes,
-    last: Wakes,
 }
 
 impl Session {
@@ -103,17 +64,9 @@ impl Session {
             dial,
             backend: OnceLock::new(),
             program: OnceLock::new(),
-            book: Arc::new(Mutex::new(Book {
-                ledger: Ledger::new(),
-                recent: Recent::default(),
-                name: None,
-                released: false,
-            })),
+            book: Arc::new(Mutex::new(Book::new())),
             registering: tokio::sync::Mutex::new(()),
-            bell: Arc::new(Bell::new()),
-            ringers,
-            ringer: OnceLock::new(),
-            wakes: Arc::default(),
+            waking: Arc::new(Waking::new(ringers)),
             nonce: RandomState::new().hash_one(std::process::id()),
             sends: AtomicU64::new(0),
             ended,
@@ -153,34 +106,21 @@ impl Session {
 
     /// From now on the agent is rung when mail comes.
     fn hang_bell(self: &Arc<Session>) {
-        let ringer = self.ringer.get_or_init(|| (self.ringers)(self.client()));
         let session = Arc::clone(self);
-        let ringing = Arc::clone(&self.bell).serve(Arc::clone(ringer), move |wakes| session.tell(wakes));
+        let tell = move |wakes| session.waking.say(session.dialled(), wakes);
+        let ringing = self.waking.ring(self.client(), tell);
         let ended = self.ended.clone();
         tokio::spawn(async move { ended.run_until_cancelled(ringing).await });
     }
 
     /// The client named its own conversation in a call: that may be a way to ring it.
     pub fn thread(&self, thread: &str) {
-        let Some(ringer) = self.ringer.get() else { return };
-        if ringer.thread(thread) {
-            self.tell(ringer.means());
-            self.bell.able();
-        }
-    }
-
-    /// Tells the daemon how the agent is woken, if that is news.
-    fn tell(&self, wakes: Wakes) {
-        match self.backend.get() {
-            Some(backend) => say(&**backend, &self.wakes, wakes),
-            // `hello` will say it.
-            None => lock(&self.wakes).last = wakes,
-        }
+        self.waking.thread(self.dialled(), thread);
     }
 
     /// The daemon's count of waiting messages, whenever it says one.
     pub fn counts(&self) -> watch::Receiver<u64> {
-        self.bell.counts()
+        self.waking.bell.counts()
     }
 
     /// The message of this number, if the agent was handed it of late.
@@ -190,7 +130,7 @@ impl Session {
 
     /// Messages that wait, by the daemon's last word.
     pub fn unread(&self) -> u64 {
-        self.bell.unread()
+        self.waking.bell.unread()
     }
 
     /// Waits until this session has a name, or says why it has none. With manual naming, or after a
@@ -212,11 +152,8 @@ impl Session {
     /// may become free.
     async fn take_name(&self) -> Result<(), Refusal> {
         let _turn = self.registering.lock().await;
-        {
-            let book = self.book();
-            if book.name.is_some() || book.released {
-                return Ok(());
-            }
+        if !self.book().lacks_name() {
+            return Ok(());
         }
         let name = self.naming.wanted.clone();
         self.register_in_turn(Register { name, ..Register::default() }).await.map(drop)
@@ -233,10 +170,8 @@ impl Session {
         let answer = self.call(Request::Register(request), CancellationToken::new()).await?;
         match serde_json::from_str::<Registered>(answer.get()) {
             Ok(registered) => {
-                self.bell.registered(registered.unread);
-                let mut book = self.book();
-                book.name = Some(Named { name: registered.name.to_string(), auto });
-                book.released = false;
+                self.waking.bell.registered(registered.unread);
+                self.book().named(&registered.name, auto);
             }
             Err(error) => tracing::warn!(%error, "the daemon's answer to `register` makes no sense"),
         }
@@ -245,14 +180,13 @@ impl Session {
 
     /// The daemon does not know this session by any name. True if it should be told one again.
     pub fn unnamed(&self) -> bool {
-        let mut book = self.book();
-        book.name.take().is_some() && !self.naming.manual
+        self.book().unnamed() && !self.naming.manual
     }
 
     /// Keeps the name that a rename gave.
     pub fn renamed(&self, answer: &Value) {
         if let Ok(renamed) = serde_json::from_value::<Renamed>(answer.clone()) {
-            self.book().name = Some(Named { name: renamed.name.to_string(), auto: false });
+            self.book().named(&renamed.name, false);
         }
     }
 
@@ -275,7 +209,7 @@ impl Session {
     /// The daemon leased these to the call `id`; `left` wait still.
     pub fn leased(&self, id: &RequestId, messages: &[Value], left: u64) {
         if !messages.is_empty() {
-            self.bell.read(left);
+            self.waking.bell.read(left);
         }
         let mut book = self.book();
         messages.iter().for_each(|message| book.recent.keep(message));
@@ -336,34 +270,20 @@ impl Session {
 
     fn backend(&self) -> &Arc<dyn Backend> {
         self.backend.get_or_init(|| {
+            let program = self.program.get().cloned().unwrap_or_default();
             let book = Arc::clone(&self.book);
-            let hello = self.hello();
-            let backend = (self.dial)(hello, Arc::new(move || resume(&book)));
-            let (bell, wakes) = (Arc::clone(&self.bell), Arc::clone(&self.wakes));
-            let ringer = self.ringer.get().cloned();
-            let heeding = heed(Arc::clone(&backend), Arc::clone(&self.book), bell, wakes, ringer);
+            let resume = Arc::new(move || lock(&book).resume());
+            let backend = (self.dial)(program.hello(self.waking.in_hello()), resume);
+            let heeding = heed(Arc::clone(&backend), Arc::clone(&self.book), Arc::clone(&self.waking));
             let ended = self.ended.clone();
             tokio::spawn(async move { ended.run_until_cancelled(heeding).await });
             backend
         })
     }
 
-    fn hello(&self) -> Hello {
-        let program = self.program.get().cloned().unwrap_or_default();
-        let session = program.session.or_else(|| {
-            SESSION_VARIABLES.iter().find_map(|name| std::env::var(name).ok().filter(|text| !text.is_empty()))
-        });
-        let wakes = self.ringer.get().map_or(Wakes::None, |ringer| ringer.means());
-        *lock(&self.wakes) = Said { in_hello: wakes, last: wakes };
-        Hello {
-            protocol: release::protocol(),
-            role: Role::Mcp,
-            client: release::program(),
-            program: program.name.as_deref().map(claim),
-            program_session: session.as_deref().map(claim),
-            speak_as: None,
-            wakes: Some(wakes).filter(|wakes| *wakes != Wakes::None),
-        }
+    /// The daemon, unless nothing was to be said to it yet.
+    fn dialled(&self) -> Option<&dyn Backend> {
+        self.backend.get().map(|backend| &**backend)
     }
 
     fn book(&self) -> MutexGuard<'_, Book> {
@@ -401,76 +321,4 @@ impl Watch for Session {
     fn broken(&self) {
         self.ended.cancel();
     }
-}
-
-/// What a new connection is told first: nothing, as long as there is no name to resume.
-fn resume(book: &Mutex<Book>) -> Option<Register> {
-    let book = lock(book);
-    let named = book.name.as_ref()?;
-    Some(Register { name: Some(named.name.clone()), auto: named.auto, held: book.ledger.held() })
-}
-
-/// Listens for a person who takes the name away, for whoever changes it, and for mail.
-async fn heed(
-    backend: Arc<dyn Backend>,
-    book: Arc<Mutex<Book>>,
-    bell: Arc<Bell>,
-    wakes: Arc<Mutex<Said>>,
-    ringer: Option<Arc<dyn Ringer>>,
-) {
-    let (mut events, mut resumed) = (backend.events(), backend.resumed());
-    loop {
-        let event = tokio::select! {
-            biased;
-            // First, for the count that the daemon pushes comes after it.
-            Ok(()) = resumed.changed() => {
-                // What waited may have been read while no daemon could say so.
-                let unread = match &*resumed.borrow_and_update() {
-                    Some(Ok(registered)) => registered.unread,
-                    _ => 0,
-                };
-                bell.resumed(unread);
-                // `hello` said again what was true at first.
-                let Said { in_hello, last: wakes } = *lock(&wakes);
-                if wakes != in_hello {
-                    backend.post(Request::Bell(request::Bell { wakes }));
-                }
-                continue;
-            }
-            event = events.recv() => event,
-        };
-        match event {
-            Ok(Event::Mail(waiting)) => bell.mail(waiting.unread),
-            Ok(Event::Renamed(new)) => {
-                lock(&book).name = Some(Named { name: new.name.to_string(), auto: false });
-            }
-            Ok(Event::Released) => {
-                bell.mail(0);
-                let mut book = lock(&book);
-                book.name = None;
-                book.released = true;
-            }
-            Ok(Event::Session(named)) => {
-                if let Some(ringer) = ringer.as_ref().filter(|ringer| ringer.thread(&named.session)) {
-                    say(&*backend, &wakes, ringer.means());
-                    bell.able();
-                }
-            }
-            Ok(Event::Closing) | Err(RecvError::Lagged(_)) => {}
-            Err(RecvError::Closed) => return,
-        }
-    }
-}
-
-/// Tells the daemon how the agent is woken, if that is news.
-fn say(backend: &dyn Backend, said: &Mutex<Said>, wakes: Wakes) {
-    let before = std::mem::replace(&mut lock(said).last, wakes);
-    if before != wakes {
-        backend.post(Request::Bell(request::Bell { wakes }));
-    }
-}
-
-fn lock<T>(book: &Mutex<T>) -> MutexGuard<'_, T> {
-    // No invariant of a book spans a panic: each change to it is one call.
-    book.lock().unwrap_or_else(PoisonError::into_inner)
 }
