@@ -35,10 +35,22 @@ pub(crate) fn options() -> OpenOptions {
     #[cfg(unix)]
     {
         use std::os::unix::fs::OpenOptionsExt;
-        // O_NONBLOCK means nothing to a regular file, and keeps a planted FIFO from hanging us.
-        options.mode(0o600).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK);
+        options.mode(0o600).custom_flags(FLAGS);
     }
     options
+}
+
+/// What [`options`] has of flags, for who needs more of them. `O_NONBLOCK` means nothing to a regular file, and
+/// keeps a planted FIFO from hanging us.
+#[cfg(unix)]
+pub(crate) const FLAGS: i32 = libc::O_NOFOLLOW | libc::O_NONBLOCK;
+
+/// Whether both are one file that was opened twice.
+#[cfg(unix)]
+pub(crate) fn are_same(one: &File, other: &File) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let identity = |file: &File| file.metadata().map(|found| (found.dev(), found.ino())).ok();
+    identity(one).is_some_and(|one| Some(one) == identity(other))
 }
 
 /// Creates a folder of mode 0700 and those above it, unless it exists.

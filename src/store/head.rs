@@ -3,7 +3,7 @@
 //! missing, only that something is.
 
 use std::fs::File;
-use std::io::{self, Read, Seek, Write};
+use std::io::{self, Read};
 use std::path::Path;
 
 use crate::files;
@@ -37,11 +37,22 @@ impl Head {
         if self.last == Some(last) {
             return Ok(());
         }
-        self.file.rewind()?;
-        self.file.write_all(&encode(last))?;
+        put(&mut self.file, &encode(last))?;
         self.last = Some(last);
         Ok(())
     }
+}
+
+#[cfg(unix)]
+fn put(file: &mut File, record: &[u8]) -> io::Result<()> {
+    std::os::unix::fs::FileExt::write_all_at(file, record, 0)
+}
+
+#[cfg(not(unix))]
+fn put(file: &mut File, record: &[u8]) -> io::Result<()> {
+    use std::io::{Seek, Write};
+    file.rewind()?;
+    file.write_all(record)
 }
 
 fn encode(last: u64) -> [u8; RECORD_BYTES] {

@@ -34,6 +34,7 @@ mod rows;
 mod salvage;
 mod start;
 mod tables;
+mod uncached;
 
 #[cfg(all(test, any(unix, windows)))]
 pub(crate) mod tests;

@@ -5,7 +5,6 @@
 use std::path::Path;
 
 use redb::StorageBackend;
-use redb::backends::FileBackend;
 
 use super::database::{self, Database, OPEN_TRIES, patiently};
 use super::faults::guarded;
@@ -13,6 +12,7 @@ use super::file::{self, Found, Place, Places};
 use super::journal::{self, Journal, Mark, Outstanding};
 use super::migrate::{self, STEPS, Step, Verdict};
 use super::reading::{self, Rows};
+use super::uncached::Uncached;
 use super::{StoreError, StoreOptions};
 use crate::broker::mutation::{Counters, Mutation};
 
@@ -76,7 +76,7 @@ fn read_with(
 fn journal(path: &Path) -> Result<(Box<dyn StorageBackend>, Place), StoreError> {
     let file = file::open_or_create(path)?;
     let place = Place::of(path, &file)?;
-    Ok((Box::new(FileBackend::new(file)?), place))
+    Ok((Box::new(Uncached::new(path, file)?), place))
 }
 
 pub(super) fn lacking(journal: &[u8], mark: Mark) -> Result<Outstanding, StoreError> {

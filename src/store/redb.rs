@@ -55,6 +55,7 @@ pub struct RedbStore {
 
 impl RedbStore {
     fn write(&mut self, mutations: &[Mutation]) -> Result<(), StoreError> {
+        // What is refused since the file is gone shall not be found where it went, or in the journal.
         if let Some(places) = &self.places {
             places.store.check()?;
         }

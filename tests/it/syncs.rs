@@ -27,7 +27,7 @@ fn every_stored_answer_follows_its_sync() {
     );
     let trace = world.home().join("trace");
     let mut traced = Command::new("strace")
-        .args(["-f", "-qq", "-s", "120", "-e", "trace=pwrite64,fdatasync,sendto,write", "-o"])
+        .args(["-f", "-qq", "-s", "120", "-e", "trace=openat,pwrite64,fdatasync,sendto,write", "-o"])
         .arg(&trace)
         .args([env!("CARGO_BIN_EXE_ipcd"), "daemon"])
         .env_clear()
@@ -55,44 +55,49 @@ fn every_stored_answer_follows_its_sync() {
 
 fn read(trace: &str) -> Seen {
     let mut seen = Seen::default();
-    let store = store_of(trace);
     let (mut unsynced, mut synced) = (false, false);
+    let (mut journal, mut writing) = (None, None);
     for line in trace.lines() {
-        // `12005 fdatasync(12) = 0`, or in two lines where threads meet.
-        let call = line.trim_start_matches(|c: char| c.is_ascii_digit() || c == ' ');
-        if call.starts_with(&format!("pwrite64({store},")) {
-            unsynced = true;
-        } else if call.contains("fdatasync") && call.contains("= 0") {
-            (unsynced, synced) = (false, true);
+        let (thread, call) = line.split_once(' ').unwrap_or_default();
+        let call = call.trim_start();
+        let begins = journal.is_some_and(|journal| call.starts_with(&format!("pwrite64({journal},")));
+        // In two lines where threads meet.
+        let resumes = call.starts_with("<... pwrite64 resumed") && writing == Some(thread);
+        if call.starts_with("openat(") && call.contains(".journal\"") && call.contains("O_DSYNC") {
+            journal = call.rsplit(' ').next();
         } else if call.contains("\\\"stored\\\":true") {
             seen.stored += 1;
             seen.early += usize::from(unsynced || !synced);
             synced = false;
         }
+        if begins {
+            (unsynced, writing) = (true, Some(thread));
+        }
+        // Written past the cache, and durable when it returns; or else synced by a call of its own.
+        let is_written = (begins || resumes) && !call.contains("unfinished");
+        if is_written || (journal.is_none() && call.contains("fdatasync") && call.contains("= 0")) {
+            (unsynced, synced, writing) = (false, true, None);
+        }
     }
     seen
 }
 
-/// The descriptor that is synced.
-fn store_of(trace: &str) -> &str {
-    let mut calls = trace.lines().rev().filter_map(|line| line.split_once("fdatasync("));
-    let descriptor = calls.next().and_then(|(_, rest)| rest.split([')', ' ']).next());
-    descriptor.expect("something was synced")
-}
-
 #[test]
 fn an_early_answer_would_be_noticed() {
-    let good = r#"7 pwrite64(9, "x", 1, 0) = 1
-7 fdatasync(9 <unfinished ...>
-8 write(4, "", 1) = 1
-7 <... fdatasync resumed>) = 0
+    let good = r#"7 openat(AT_FDCWD, "/s/ipcd.redb.journal", O_WRONLY|O_DSYNC|O_DIRECT|O_CLOEXEC, 0600) = 9
+7 pwrite64(9, "x", 512, 0 <unfinished ...>
+8 pwrite64(4, "", 1, 0) = 1
+8 fdatasync(4) = 0
+7 <... pwrite64 resumed>) = 512
 7 pwrite64(10, "head", 4, 0) = 4
 8 sendto(5, "{\"stored\":true}", 15, 0, NULL, 0) = 15
 "#;
     assert_eq!(read(good), Seen { stored: 1, early: 0 });
     let lines: Vec<&str> = good.lines().collect();
-    let early = [lines[0], lines[1], lines[5], lines[3]].join("\n");
+    let early = [lines[0], lines[1], lines[3], lines[6], lines[4]].join("\n");
     assert_eq!(read(&early), Seen { stored: 1, early: 1 });
-    let none = [lines[5], lines[0], lines[1], lines[3], lines[5], lines[5]].join("\n");
+    let none = [lines[0], lines[6], lines[1], lines[4], lines[6], lines[6]].join("\n");
     assert_eq!(read(&none), Seen { stored: 3, early: 2 });
+    let cached = ["7 pwrite64(9, \"x\", 512, 0) = 512", "7 fdatasync(9) = 0", lines[6], lines[6]].join("\n");
+    assert_eq!(read(&cached), Seen { stored: 2, early: 1 }, "where nothing goes past the cache");
 }
