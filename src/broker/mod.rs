@@ -39,7 +39,7 @@ mod tests;
 pub mod view;
 mod waiters;
 
-pub use step::{Copy, Effect, Ended, EndedHow, Input, SessionId, Step};
+pub use step::{Copy, Effect, Ended, EndedHow, Held, Input, SessionId, Step};
 
 use std::collections::BTreeSet;
 
@@ -176,6 +176,11 @@ impl Broker {
 
     pub fn sessions(&self) -> usize {
         self.presence.sessions().len()
+    }
+
+    /// All mail that is here: it is all in memory.
+    pub fn held(&self) -> Held {
+        Held { messages: self.state.messages.len(), bytes: self.state.bytes }
     }
 
     fn begin(&mut self, now: Now) {

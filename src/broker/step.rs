@@ -104,6 +104,14 @@ pub enum EndedHow {
     MadeRoom,
 }
 
+/// All mail of a broker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Held {
+    pub messages: usize,
+    /// Bytes of contents, summaries and data.
+    pub bytes: usize,
+}
+
 /// What a run of inputs came to.
 #[derive(Debug, Default)]
 pub struct Step {

@@ -21,6 +21,7 @@ use super::clerk::Clerk;
 use super::clock::Clock;
 use super::command::{Command, End, Notice, Outbox, Outgoing};
 use super::program::Program;
+use super::spare::{self, Spare};
 use super::trouble::Trouble;
 use crate::broker::mutation::MailboxId;
 use crate::broker::{Broker, Effect, Ended, Input, SessionId, Step};
@@ -82,6 +83,7 @@ pub(super) struct Running {
     ended: Vec<Ended>,
     gatherer: Gatherer,
     trouble: Trouble,
+    spare: Spare,
 }
 
 impl Running {
@@ -93,6 +95,7 @@ impl Running {
             ended: Vec::new(),
             gatherer: Gatherer::default(),
             trouble: Trouble::default(),
+            spare: Spare::default(),
         }
     }
 
@@ -128,6 +131,10 @@ impl Running {
             // After the answers: the history is no promise, and nobody waits for it.
             yield_now().await;
             self.remember();
+        }
+        if self.spare.is_worthwhile(self.engine.broker.held()) {
+            yield_now().await;
+            spare::give_back();
         }
         Ok(!stop)
     }

@@ -22,6 +22,7 @@ mod ownership;
 mod program;
 mod recovery;
 mod session;
+mod spare;
 #[cfg(all(test, unix))]
 mod tests;
 mod trouble;
