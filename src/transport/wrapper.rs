@@ -36,8 +36,13 @@ const SHELLS: &[&str] = &["ash", "bash", "dash", "fish", "ksh", "mksh", "sh", "z
 /// Options of shells that take the next argument.
 const SHELL_OPTIONS_WITH_VALUE: &[&str] = &["--init-command", "--init-file", "--rcfile", "-C"];
 
-/// Whether a process with this executable and these arguments only passes another program on.
-pub(super) fn passes_on(exe: Option<&str>, arguments: &[String]) -> bool {
+/// Whether a process with this executable and these arguments only passes another program on. They are asked for
+/// where its name alone does not tell.
+pub(super) fn passes_on(exe: Option<&str>, arguments: impl FnOnce() -> Vec<String>) -> bool {
+    if let Some(name) = exe.map(base_name).filter(|name| !depends_on_arguments(name)) {
+        return is_wrapper(name, &[]);
+    }
+    let arguments = arguments();
     let first = arguments.first().map(String::as_str).unwrap_or_default();
     let (rest, called) = (arguments.get(1..).unwrap_or_default(), base_name(first));
     // npm writes its command line anew, as one argument.
@@ -53,6 +58,14 @@ pub(super) fn passes_on(exe: Option<&str>, arguments: &[String]) -> bool {
         }
         name => is_wrapper(name, rest),
     }
+}
+
+fn depends_on_arguments(name: &str) -> bool {
+    // Node comes as `nodejs` and `node-22`, too, and runs what npm wrote its title over.
+    let runs_scripts = ["node", "bun", "python"].iter().any(|begin| name.starts_with(begin));
+    runs_scripts
+        || SHELLS.contains(&name)
+        || matches!(name, "busybox" | "coreutils" | "toybox" | "npm" | "npm-cli.js" | "uv")
 }
 
 fn is_wrapper(name: &str, rest: &[String]) -> bool {
@@ -139,9 +152,9 @@ mod tests {
             (false, "/opt/codex", "codex"),
         ] {
             let arguments: Vec<String> = line.split('|').map(str::to_owned).collect();
-            assert_eq!(passes_on(Some(exe), &arguments), wrapper, "{exe}: {line}");
+            assert_eq!(passes_on(Some(exe), || arguments), wrapper, "{exe}: {line}");
         }
-        assert!(passes_on(None, &["sudo".to_owned(), "ipcd".to_owned()]));
-        assert!(!passes_on(None, &[]));
+        assert!(passes_on(None, || vec!["sudo".to_owned(), "ipcd".to_owned()]));
+        assert!(!passes_on(None, Vec::new));
     }
 }

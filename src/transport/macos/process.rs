@@ -70,7 +70,7 @@ fn ancestors(child: &Info) -> Vec<Ancestor> {
         // Nobody is younger than its child; a pid that was used again is.
         let Some(info) = Info::of(pid).filter(|info| info.start() <= born) else { break };
         let ours = info.0.pbi_uid == super::super::own_uid();
-        let wrapper = !ours || passes_on(program(pid).as_deref(), &command_line(pid));
+        let wrapper = !ours || passes_on(program(pid).as_deref(), || command_line(pid));
         if !is_running(pid, info.start()) {
             break;
         }

@@ -80,7 +80,8 @@ fn ancestors(mut parent: Option<u32>, mut born: u64) -> Vec<Ancestor> {
         let Some(process) = Process::open(pid) else { break };
         // Nobody is younger than its child; a number that was used again is.
         let Some(start) = process.start().filter(|start| process.runs() && *start <= born) else { break };
-        let wrapper = !process.is_ours() || passes_on(process.program().as_deref(), &process.command_line());
+        let wrapper =
+            !process.is_ours() || passes_on(process.program().as_deref(), || process.command_line());
         found.push(Ancestor { pid, start, wrapper, session: None });
         (parent, born) = (process.parent(), start);
     }
