@@ -47,10 +47,11 @@ pub struct Paths {
 /// What the machine says about the user: every fact that [`Paths::find`] does not take from its `env`.
 #[derive(Clone, Debug, Default)]
 pub struct Account {
-    /// The home of the password database, whatever `HOME` says.
-    pub home: Option<PathBuf>,
-    /// `/run/user/UID`, if it is there and belongs to the user.
-    pub runtime_dir: Option<PathBuf>,
+    /// Asks the password database for a home, whatever `HOME` says: where it is needed and no sooner, for that reads
+    /// files, and may ask a server.
+    pub home: Option<fn() -> Option<PathBuf>>,
+    /// Looks for `/run/user/UID`: it is there, and belongs to the user.
+    pub runtime_dir: Option<fn() -> Option<PathBuf>>,
     /// The platform's folder for state: `XDG_STATE_HOME` or `~/.local/state`, `~/Library/Application Support`.
     pub state_dir: Option<PathBuf>,
     /// The platform's folder for configuration.
@@ -93,7 +94,7 @@ impl Paths {
         }
         let platform = |known: &Option<PathBuf>, below: &str| {
             let known = known.clone().filter(|dir| dir.is_absolute());
-            let fixed = || account.home.as_ref().map(|home| home.join(below));
+            let fixed = || account.home().map(|home| home.join(below));
             Some(known.or_else(fixed)?.join("ipcd"))
         };
         let state = platform(&account.state_dir, STATE_BELOW_HOME).ok_or_else(no_home)?;
@@ -101,10 +102,10 @@ impl Paths {
         let runtime = env("XDG_RUNTIME_DIR")
             .map(PathBuf::from)
             .filter(|dir| dir.is_absolute())
-            .or_else(|| account.runtime_dir.clone())
+            .or_else(|| account.runtime_dir.and_then(|look| look()))
             .map(|dir| dir.join("ipcd"))
             // Fixed, and not below XDG_STATE_HOME: a scrubbed environment must lead to the same socket.
-            .or_else(|| account.home.as_ref().map(|home| home.join(STATE_BELOW_HOME).join("ipcd/run")))
+            .or_else(|| account.home().map(|home| home.join(STATE_BELOW_HOME).join("ipcd/run")))
             .unwrap_or_else(|| state.join("run"));
         Paths::below(None, runtime, state, config_dir.join("config.toml")).fits()
     }
@@ -157,11 +158,15 @@ impl Account {
         let base = BaseDirs::new();
         let state = |b: &BaseDirs| b.state_dir().unwrap_or_else(|| b.data_local_dir()).to_owned();
         Account {
-            home: password_home().filter(|home| home.is_absolute()),
-            runtime_dir: run_user(),
+            home: Some(password_home),
+            runtime_dir: Some(run_user),
             state_dir: base.as_ref().map(state),
             config_dir: base.as_ref().map(|b| b.config_dir().to_owned()),
         }
+    }
+
+    fn home(&self) -> Option<PathBuf> {
+        self.home.and_then(|ask| ask()).filter(|home| home.is_absolute())
     }
 }
 
@@ -199,7 +204,7 @@ mod tests {
 
     fn account() -> Account {
         Account {
-            home: Some("/home/ada".into()),
+            home: Some(|| Some("/home/ada".into())),
             runtime_dir: None,
             state_dir: Some("/home/ada/.local/state".into()),
             config_dir: Some("/home/ada/.config".into()),
@@ -231,7 +236,7 @@ mod tests {
 
     #[test]
     fn the_socket_is_found_in_order() {
-        let login = Account { runtime_dir: Some("/run/user/7".into()), ..account() };
+        let login = Account { runtime_dir: Some(|| Some("/run/user/7".into())), ..account() };
         let socket = |env: &[(&str, &str)], account: &Account| find(env, account).unwrap().socket;
         let fixed = Path::new("/home/ada").join(STATE_BELOW_HOME).join("ipcd/run/ipcd.sock");
         assert_eq!(socket(&[("XDG_RUNTIME_DIR", "/run/x")], &login), Path::new("/run/x/ipcd/ipcd.sock"));
@@ -272,7 +277,7 @@ mod tests {
     #[test]
     fn this_machine_has_places() {
         let account = Account::read();
-        assert!(account.home.is_some() || account.state_dir.is_some());
-        assert!(account.runtime_dir.is_none_or(|dir| dir.is_absolute()));
+        assert!(account.home().is_some() || account.state_dir.is_some());
+        assert!(run_user().is_none_or(|dir| dir.is_absolute()));
     }
 }

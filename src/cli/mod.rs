@@ -34,9 +34,9 @@ mod units;
 use std::ffi::OsString;
 use std::io;
 
-use clap::{CommandFactory, Parser};
+use clap::{CommandFactory, FromArgMatches};
 
-use args::{Cli, Global, PolicyVerb, Verb};
+use args::{Cli, Global, Lazy, PolicyVerb, Verb};
 use caller::Caller;
 pub use exit::ExitCode;
 use exit::Failure;
@@ -51,7 +51,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>, given: Given) -> ExitCode {
     if args.get(1).is_some_and(|verb| verb == crate::share::supervisor::VERB) {
         return roles::supervise(&args[2..]);
     }
-    let (json, outcome) = match Cli::try_parse_from(&args) {
+    let (json, outcome) = match parse(&args) {
         Ok(cli) => (cli.global.json, act(cli, given)),
         Err(error) => {
             let hook = is_hook(&args);
@@ -63,6 +63,16 @@ pub fn run(args: impl IntoIterator<Item = OsString>, given: Given) -> ExitCode {
         }
     };
     outcome.unwrap_or_else(|failure| failure.report(json, &mut io::stdout(), &mut io::stderr()))
+}
+
+fn parse(args: &[OsString]) -> Result<Cli, clap::Error> {
+    let mut command = Cli::command();
+    let matches = command.try_get_matches_from_mut(args);
+    let cli = matches.and_then(|mut matches| Cli::from_arg_matches_mut(&mut matches));
+    let cli = cli.map_err(|error| error.format(&mut command));
+    // Some hundred pieces, which the end of the process takes away all at once.
+    std::mem::forget(command);
+    cli
 }
 
 /// Whether the verb of a command line that did not parse is `hook`.
@@ -100,16 +110,16 @@ fn act(cli: Cli, given: Given) -> Result<ExitCode, Failure> {
     let Cli { global, verb } = cli;
     match verb {
         Verb::Daemon { detached } => roles::daemon(detached, given),
-        Verb::Mcp(args) => roles::mcp(&global, args),
+        Verb::Mcp(Lazy(args)) => roles::mcp(&global, args),
         Verb::Completions { shell } => completions(shell),
-        Verb::Install(args) => install::install(&global, args),
-        Verb::Uninstall(args) => install::uninstall(&global, args),
-        Verb::Service(verb) => service::service(&global, verb),
-        Verb::Hook(args) => block_on(async { Ok(hook::hook(&global, args).await) }),
-        Verb::Log(args) => block_on(log::log(&global, args)),
-        Verb::Doctor(args) => block_on(doctor::doctor(&global, args)),
+        Verb::Install(Lazy(args)) => install::install(&global, args),
+        Verb::Uninstall(Lazy(args)) => install::uninstall(&global, args),
+        Verb::Service(Lazy(verb)) => service::service(&global, verb),
+        Verb::Hook(Lazy(args)) => block_on(async { Ok(hook::hook(&global, args).await) }),
+        Verb::Log(Lazy(args)) => block_on(log::log(&global, args)),
+        Verb::Doctor(Lazy(args)) => block_on(doctor::doctor(&global, args)),
         Verb::Demo => block_on(demo::demo(&global)),
-        Verb::Policy(PolicyVerb::Check { what, origin }) => policy::check(&global, what, &origin),
+        Verb::Policy(Lazy(PolicyVerb::Check { what, origin })) => policy::check(&global, what, &origin),
         verb => block_on(ask(&global, verb)),
     }
 }
@@ -123,19 +133,19 @@ async fn ask(global: &Global, verb: Verb) -> Result<ExitCode, Failure> {
         _ => Caller::new(global, launch)?,
     };
     let outcome = match verb {
-        Verb::Send(args) => mail::send(&mut caller, args).await,
-        Verb::Check(args) => mail::check(&mut caller, args).await,
-        Verb::Wait(args) => mail::wait(&mut caller, args).await,
-        Verb::Broadcast(args) => mail::broadcast(&mut caller, args).await,
-        Verb::Share(verb) => share::share(&mut caller, verb).await,
+        Verb::Send(Lazy(args)) => mail::send(&mut caller, args).await,
+        Verb::Check(Lazy(args)) => mail::check(&mut caller, args).await,
+        Verb::Wait(Lazy(args)) => mail::wait(&mut caller, args).await,
+        Verb::Broadcast(Lazy(args)) => mail::broadcast(&mut caller, args).await,
+        Verb::Share(Lazy(verb)) => share::share(&mut caller, verb).await,
         Verb::List => names::list(&mut caller).await,
-        Verb::Register(args) => names::register(&mut caller, args).await,
+        Verb::Register(Lazy(args)) => names::register(&mut caller, args).await,
         Verb::Rename { new } => names::rename(&mut caller, new).await,
         Verb::Release { name } => names::release(&mut caller, name).await,
-        Verb::Auto(verb) => names::auto(&mut caller, verb).await,
+        Verb::Auto(Lazy(verb)) => names::auto(&mut caller, verb).await,
         Verb::Status { line: true } => status::status_line(&mut caller).await,
         Verb::Status { line: false } => status::status(&mut caller).await,
-        Verb::Dead(verb) => admin::dead(&mut caller, verb).await,
+        Verb::Dead(Lazy(verb)) => admin::dead(&mut caller, verb).await,
         Verb::Stop => admin::stop(&mut caller).await,
         Verb::Daemon { .. }
         | Verb::Mcp(_)
@@ -160,14 +170,15 @@ fn block_on(verb: impl Future<Output = Result<ExitCode, Failure>>) -> Result<Exi
     let runtime =
         runtime.map_err(|e| Failure::Surroundings(anyhow::Error::new(e).context("cannot start")))?;
     let outcome = runtime.block_on(verb);
-    // A read of stdin that never ends must not keep the process.
-    runtime.shutdown_background();
+    // The process ends. Nothing is left that has to be taken apart by itself, and a read of stdin that never ends
+    // must not keep it.
+    std::mem::forget(runtime);
     outcome
 }
 
 fn completions(shell: clap_complete::Shell) -> Result<ExitCode, Failure> {
     let mut script = Vec::new();
-    clap_complete::generate(shell, &mut Cli::command(), "ipcd", &mut script);
+    clap_complete::generate(shell, &mut Cli::described(), "ipcd", &mut script);
     Output::stdout(Format::People).verbatim(&script)?;
     Ok(ExitCode::Done)
 }

@@ -12,7 +12,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use clap::{Command, CommandFactory};
+use clap::Command;
 use clap_complete::Shell;
 use clap_mangen::Man;
 
@@ -108,7 +108,7 @@ fn stale(folder: &Path, pages: &Pages) -> Vec<String> {
 
 #[test]
 fn the_pages_are_those_of_the_command_line() {
-    let command = Cli::command();
+    let command = Cli::described();
     let folders = [("man", man(&command)), ("completions", completions(&command))];
     let packaging = Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging");
     if std::env::var_os("IPCD_RENEW").is_some() {

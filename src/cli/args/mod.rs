@@ -1,14 +1,16 @@
 //! The command line as data: what can be said, and the help that says so. Nothing here acts.
 
 mod help;
+mod lazy;
 mod setup;
 #[cfg(test)]
 mod tests;
 
 use std::num::NonZeroUsize;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Command, CommandFactory, Parser, Subcommand};
 
+pub use self::lazy::Lazy;
 pub use self::setup::{
     DoctorArgs, HookArgs, InstallArgs, LogsArgs, McpArgs, Origin, ServiceArgs, ServiceVerb, ToolSet,
     UninstallArgs,
@@ -34,6 +36,13 @@ pub struct Cli {
     pub verb: Verb,
 }
 
+impl Cli {
+    /// All that can be said, for who shows it.
+    pub fn described() -> Command {
+        lazy::with_everything(Cli::command)
+    }
+}
+
 /// What holds for every verb.
 #[derive(Args, Clone, Debug, Default)]
 pub struct Global {
@@ -50,14 +59,20 @@ pub struct Global {
 
 #[derive(Debug, Subcommand)]
 pub enum Verb {
-    Send(SendArgs),
-    Check(CheckArgs),
-    Wait(WaitArgs),
-    Broadcast(BroadcastArgs),
+    /// Send a message
+    Send(Lazy<SendArgs>),
+    /// Read your messages
+    Check(Lazy<CheckArgs>),
+    /// Wait for a message, and read it
+    Wait(Lazy<WaitArgs>),
+    /// Send a message to every other agent that is there or was today
+    Broadcast(Lazy<BroadcastArgs>),
+    /// Share a file, or the output of a command
     #[command(subcommand)]
-    Share(ShareVerb),
+    Share(Lazy<ShareVerb>),
+    /// Ask what agents may share
     #[command(subcommand)]
-    Policy(PolicyVerb),
+    Policy(Lazy<PolicyVerb>),
     /// List the agents: who is there, since when, and what waits for them
     List,
     /// Show the daemon, the agents and everything that waits or went wrong
@@ -67,8 +82,9 @@ pub enum Verb {
         #[arg(long)]
         line: bool,
     },
+    /// Give this shell a name of its own
     #[command(after_help = help::REGISTER)]
-    Register(RegisterArgs),
+    Register(Lazy<RegisterArgs>),
     /// Take another name; the old one forwards to it for a while
     #[command(after_help = "Example:\n  ipcd rename frontend")]
     Rename {
@@ -81,23 +97,31 @@ pub enum Verb {
         /// As `ipcd list` shows it
         name: String,
     },
+    /// How often the hooks of an agent look for mail during its work
     #[command(subcommand)]
-    Auto(AutoVerb),
-    Log(LogArgs),
+    Auto(Lazy<AutoVerb>),
+    /// Search the messages that were read
+    Log(Lazy<LogArgs>),
+    /// Messages that nobody could read
     #[command(subcommand)]
-    Dead(DeadVerb),
+    Dead(Lazy<DeadVerb>),
+    /// Connect the clients that are here: adds ipcd and its hooks to their configuration
     #[command(after_help = help::INSTALL)]
-    Install(InstallArgs),
-    Uninstall(UninstallArgs),
+    Install(Lazy<InstallArgs>),
+    /// Take ipcd out of the clients' configuration again
+    Uninstall(Lazy<UninstallArgs>),
+    /// Have the service manager keep the socket and start the daemon
     #[command(subcommand)]
-    Service(ServiceVerb),
+    Service(Lazy<ServiceVerb>),
+    /// Check everything from the binary to a message through each client's configured command
     #[command(after_help = help::DOCTOR)]
-    Doctor(DoctorArgs),
+    Doctor(Lazy<DoctorArgs>),
     /// Run the MCP server of one agent, on stdin and stdout
     #[command(after_help = help::MCP)]
-    Mcp(McpArgs),
+    Mcp(Lazy<McpArgs>),
+    /// Tell an agent that mail waits; for its hooks
     #[command(after_help = help::HOOK)]
-    Hook(HookArgs),
+    Hook(Lazy<HookArgs>),
     /// Run the daemon in the foreground
     #[command(after_help = help::DAEMON)]
     Daemon {
@@ -119,7 +143,6 @@ pub enum Verb {
     },
 }
 
-/// Send a message
 #[derive(Args, Debug)]
 #[command(after_help = help::SEND)]
 pub struct SendArgs {
@@ -155,7 +178,6 @@ pub struct More {
     pub key: Option<String>,
 }
 
-/// Send a message to every other agent that is there or was today
 #[derive(Args, Debug)]
 #[command(after_help = "Example:\n  ipcd broadcast main is frozen until 17:00")]
 pub struct BroadcastArgs {
@@ -166,7 +188,6 @@ pub struct BroadcastArgs {
     pub more: More,
 }
 
-/// Read your messages
 #[derive(Args, Debug)]
 #[command(after_help = help::CHECK)]
 pub struct CheckArgs {
@@ -187,7 +208,6 @@ pub struct CheckArgs {
     pub offset: Option<u64>,
 }
 
-/// Wait for a message, and read it
 #[derive(Args, Debug)]
 #[command(after_help = help::WAIT)]
 pub struct WaitArgs {
@@ -199,7 +219,6 @@ pub struct WaitArgs {
     pub limit: Option<usize>,
 }
 
-/// Share a file, or the output of a command
 #[derive(Debug, Subcommand)]
 #[command(after_help = help::SHARE)]
 pub enum ShareVerb {
@@ -229,7 +248,6 @@ pub enum ShareVerb {
     },
 }
 
-/// Ask what agents may share
 #[derive(Debug, Subcommand)]
 pub enum PolicyVerb {
     /// Tell the verdict on a file or a command, and the rule that says so
@@ -258,7 +276,6 @@ pub enum Shareable {
     },
 }
 
-/// Give this shell a name of its own
 #[derive(Args, Debug)]
 #[command(after_help = help::REGISTER)]
 pub struct RegisterArgs {
@@ -266,7 +283,6 @@ pub struct RegisterArgs {
     pub name: String,
 }
 
-/// How often the hooks of an agent look for mail during its work
 #[derive(Debug, Subcommand)]
 #[command(after_help = "Examples:\n  ipcd auto start 10\n  ipcd auto status")]
 pub enum AutoVerb {
@@ -282,7 +298,6 @@ pub enum AutoVerb {
     Status,
 }
 
-/// Search the messages that were read
 #[derive(Args, Debug)]
 #[command(after_help = help::LOG)]
 pub struct LogArgs {
@@ -306,7 +321,6 @@ pub struct LogArgs {
     pub limit: usize,
 }
 
-/// Messages that nobody could read
 #[derive(Debug, Subcommand)]
 #[command(after_help = "A message dies when five readers in a row ended without settling it, or when its \
     time was over.\n\nExamples:\n  ipcd dead list\n  ipcd dead requeue 41\n  ipcd dead purge --all")]

@@ -59,7 +59,6 @@ impl ToolSet {
     }
 }
 
-/// Connect the clients that are here: adds ipcd and its hooks to their configuration
 #[derive(Args, Debug)]
 pub struct InstallArgs {
     /// Only these clients, whether they are found or not
@@ -76,7 +75,6 @@ pub struct InstallArgs {
     pub dry_run: bool,
 }
 
-/// Take ipcd out of the clients' configuration again
 #[derive(Args, Debug)]
 #[command(after_help = help::UNINSTALL)]
 pub struct UninstallArgs {
@@ -91,7 +89,6 @@ pub struct UninstallArgs {
     pub dry_run: bool,
 }
 
-/// Have the service manager keep the socket and start the daemon
 #[derive(Debug, Subcommand)]
 #[command(after_help = help::SERVICE)]
 pub enum ServiceVerb {
@@ -146,7 +143,6 @@ pub struct LogsArgs {
     pub follow: bool,
 }
 
-/// Check everything from the binary to a message through each client's configured command
 #[derive(Args, Debug)]
 pub struct DoctorArgs {
     /// Only these clients
@@ -154,7 +150,6 @@ pub struct DoctorArgs {
     pub client: Vec<Program>,
 }
 
-/// Tell an agent that mail waits; for its hooks
 #[derive(Args, Debug)]
 #[command(after_help = help::HOOK)]
 pub struct HookArgs {

@@ -8,6 +8,7 @@ fn parse(words: &[&str]) -> Result<Cli, clap::Error> {
 
 #[test]
 fn the_definition_is_sound() {
+    Cli::described().debug_assert();
     Cli::command().debug_assert();
 }
 
@@ -28,7 +29,7 @@ fn every_argument_says_what_it_is() {
         }
         command.get_subcommands().for_each(check);
     }
-    let mut command = Cli::command();
+    let mut command = Cli::described();
     command.build();
     check(&command);
 }
@@ -36,7 +37,7 @@ fn every_argument_says_what_it_is() {
 #[test]
 fn a_message_may_hold_flags_of_its_own_after_the_dashes() {
     let cli = parse(&["send", "a,b", "--summary", "s", "--json", "--", "--locked", "is", "broken"]).unwrap();
-    let Verb::Send(send) = cli.verb else { panic!() };
+    let Verb::Send(Lazy(send)) = cli.verb else { panic!() };
     assert_eq!((send.to.as_str(), send.text.join(" ").as_str()), ("a,b", "--locked is broken"));
     assert!(cli.global.json);
 }
@@ -81,14 +82,14 @@ fn what_makes_no_sense_is_a_usage_error() {
 #[test]
 fn data_goes_along_as_it_was_written() {
     let cli = parse(&["send", "bob", "hi", "--data", r#"{"big": 123456789012345678901234567890}"#]).unwrap();
-    let Verb::Send(send) = cli.verb else { panic!() };
+    let Verb::Send(Lazy(send)) = cli.verb else { panic!() };
     assert_eq!(send.more.data.unwrap().get(), r#"{"big": 123456789012345678901234567890}"#);
 }
 
 #[test]
 fn a_shared_command_keeps_its_own_flags() {
     let cli = parse(&["share", "command", "bob", "--description", "d", "--", "ls", "--json", "-a"]).unwrap();
-    let Verb::Share(ShareVerb::Command { to, argv, description }) = cli.verb else { panic!() };
+    let Verb::Share(Lazy(ShareVerb::Command { to, argv, description })) = cli.verb else { panic!() };
     assert_eq!((to.as_str(), argv.join(" ").as_str()), ("bob", "ls --json -a"));
     assert_eq!(description.as_deref(), Some("d"));
     assert!(!cli.global.json);
