@@ -6,7 +6,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::FileExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use redb::{Database, TableDefinition};
@@ -117,7 +117,56 @@ impl Echo {
     }
 
     pub fn client(&self) -> Client {
-        Client::connect(&self.path).asks(format!("{}\n", "x".repeat(CONTENT)), "")
+        Client::connect(&self.path).asks(line(), "")
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// A process between that passes lines on to the echo and back, as a front end must: what is talked to
+    /// through pipes.
+    pub fn relay(&self) -> Relay {
+        let this = std::env::current_exe().expect("this program");
+        let mut command = Command::new(this);
+        command.arg(RELAY).arg(&self.path).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut process = command.spawn().expect("a process");
+        let client = Client::of(&mut process).asks(line(), "");
+        Relay { process, client }
+    }
+}
+
+fn line() -> String {
+    format!("{}\n", "x".repeat(CONTENT))
+}
+
+/// What this program is called with to pass lines on.
+pub const RELAY: &str = "--relay-to";
+
+pub struct Relay {
+    pub process: Child,
+    pub client: Client,
+}
+
+impl Relay {
+    /// Passes on until nothing comes any more.
+    pub fn serve(path: &Path) {
+        let mut echo = Client::connect(path);
+        let mut lines = std::io::stdin().lock();
+        let (mut line, mut out) = (String::new(), std::io::stdout().lock());
+        while lines.read_line(&mut line).is_ok_and(|n| n > 0) {
+            echo.write(line.as_bytes());
+            let passed = out.write_all(echo.hear().as_bytes()).and_then(|()| out.flush());
+            passed.expect("it reads");
+            line.clear();
+        }
+    }
+}
+
+impl Drop for Relay {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
     }
 }
 

@@ -7,6 +7,7 @@ use std::io::{Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
+use std::process::Child;
 use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -43,8 +44,16 @@ impl Client {
         Client::over(File::from(OwnedFd::from(stream)), File::from(output))
     }
 
+    /// Over the pipes of a process.
+    pub fn of(process: &mut Child) -> Client {
+        let (Some(to), Some(from)) = (process.stdin.take(), process.stdout.take()) else {
+            unreachable!("both are piped")
+        };
+        Client::over(File::from(OwnedFd::from(from)), File::from(OwnedFd::from(to)))
+    }
+
     /// Over these two: what it reads from, and what it writes to.
-    pub fn over(input: File, output: File) -> Client {
+    fn over(input: File, output: File) -> Client {
         Client { input, output, request: Vec::new(), room: Vec::new(), heard: 0, is_whole: is_line, good: "" }
     }
 

@@ -1,7 +1,5 @@
 //! A daemon of ipcd in a home of its own, and those who talk to it: over the socket, and through front ends.
 
-use std::fs::File;
-use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -90,10 +88,7 @@ impl World {
         let mut command = self.command(&["mcp", "--no-auto-register"]);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut process = command.spawn().expect("a front end");
-        let (Some(to), Some(from)) = (process.stdin.take(), process.stdout.take()) else {
-            unreachable!("both are piped")
-        };
-        let mut client = Client::over(File::from(OwnedFd::from(from)), File::from(OwnedFd::from(to)));
+        let mut client = Client::of(&mut process);
         client.exchange(INITIALIZE);
         client.write(b"{\"jsonrpc\":\"2.0\",\"method\":\"notifications/initialized\"}\n");
         (process, client)
