@@ -43,21 +43,24 @@ pub fn starting(report: &mut Report, folder: &Path) {
 }
 
 /// Starts of each kind.
-const STARTS: usize = 9;
+pub const STARTS: usize = 9;
 
-pub fn restarts(world: &mut World) -> Samples {
+fn restarts(world: &mut World) -> Samples {
     let mut samples = Samples::default();
-    for _ in 0..STARTS {
-        world.end();
-        let start = Instant::now();
-        world.begin();
-        assert!(crate::world::ready(&mut world.daemon, &world.socket), "the daemon ended");
-        let mut client = Client::connect(&world.socket);
-        client.write(format!("{}\n{}\n", hello("cli"), call(1, "list", "{}")).as_bytes());
-        while !client.hear().contains("\"id\":1") {}
-        samples.push(start.elapsed());
-    }
+    (0..STARTS).for_each(|_| samples.push(restart(world)));
     samples
+}
+
+/// Ends a daemon, and starts the next.
+pub fn restart(world: &mut World) -> Duration {
+    world.end();
+    let start = Instant::now();
+    world.begin();
+    assert!(crate::world::ready(&mut world.daemon, &world.socket), "the daemon ended");
+    let mut client = Client::connect(&world.socket);
+    client.write(format!("{}\n{}\n", hello("cli"), call(1, "list", "{}")).as_bytes());
+    while !client.hear().contains("\"id\":1") {}
+    start.elapsed()
 }
 
 /// As a service manager does it: the socket is there, and the daemon comes with the first connection.
