@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 use tokio_util::sync::CancellationToken;
 
+use super::answer::to_value;
 use super::backend::{Answer, Later};
 use super::consent::Consents;
 use super::session::Session;
@@ -33,7 +34,7 @@ pub struct Call {
 
 impl Call {
     /// Makes a call to the daemon that goes on when no more input comes, but not when it is cancelled.
-    pub async fn ask(&self, request: Request) -> Result<Value, Refusal> {
+    pub async fn ask(&self, request: Request) -> Answer {
         self.session.named().await?;
         match self.ask_unnamed(request.clone()).await {
             // A daemon that restarted could not give the name back.
@@ -46,8 +47,8 @@ impl Call {
     }
 
     /// [`Call::ask`] for what needs no name.
-    pub async fn ask_unnamed(&self, request: Request) -> Result<Value, Refusal> {
-        to_value(self.until(request, self.context.ct.cancelled(), drop).await)
+    pub async fn ask_unnamed(&self, request: Request) -> Answer {
+        self.until(request, self.context.ct.cancelled(), drop).await
     }
 
     /// Reads mail. What is handed out is in the ledger before this returns; a wait ends with the input,
@@ -67,7 +68,7 @@ impl Call {
         };
         let mut answer = match answer {
             Err(refusal) if refusal.code == RefusalCode::Cancelled => return Ok(nothing_came(began)),
-            answer => to_value(answer)?,
+            answer => to_value(&answer?)?,
         };
         if let (true, Some(waited)) = (wait > Duration::ZERO, answer.get_mut("waited_seconds")) {
             // The daemon that answers need not be the one that the wait began with.
@@ -123,7 +124,7 @@ impl Call {
     fn give_back(&self, late: Later<Answer>) {
         let (session, id) = (Arc::clone(&self.session), self.context.id.clone());
         tokio::spawn(async move {
-            if let Ok(answer) = to_value(late.await) {
+            if let Ok(answer) = late.await.and_then(|answer| to_value(&answer)) {
                 session.leased(&id, messages(&answer), left(&answer));
             }
         });
@@ -167,13 +168,6 @@ impl Call {
 fn nothing_came(began: Instant) -> Value {
     let waited = began.elapsed().as_millis() as f64 / 1000.0;
     json!({"messages": [], "remaining": 0, "waited_seconds": waited, "unread": 0})
-}
-
-fn to_value(answer: Answer) -> Result<Value, Refusal> {
-    serde_json::from_str(answer?.get()).map_err(|error| {
-        Refusal::new(RefusalCode::Retry, format!("the daemon's answer makes no sense: {error}"))
-            .hint("`ipcd status` tells whether the daemon is of another version")
-    })
 }
 
 /// The messages of an answer of `check`.

@@ -3,6 +3,7 @@
 
 use serde_json::{Value, json};
 
+use super::answer::to_value;
 use super::call::Call;
 use super::params::to_data;
 use crate::protocol::message::{Data, MessageId, WholeFormat};
@@ -57,11 +58,11 @@ async fn whole(call: &Call, id: MessageId) -> Result<Value, Refusal> {
 
 async fn piece(call: &Call, id: MessageId, offset: u64) -> Result<Value, Refusal> {
     let check = Check { id: Some(id), offset, ..Check::default() };
-    let mut answer = call.ask(Request::Check(check)).await.map_err(|refusal| match refusal.code {
+    let answer = call.ask(Request::Check(check)).await.map_err(|refusal| match refusal.code {
         RefusalCode::UnknownMessage => {
             refusal.hint("a message can be passed on soon after it was read; else copy it")
         }
         _ => refusal,
     })?;
-    Ok(answer["messages"][0].take())
+    Ok(to_value(&answer)?["messages"][0].take())
 }

@@ -6,6 +6,7 @@
 //! - Mail that was handed out is settled only when the client has evidently seen it.
 //! - After the end of input everything that can be answered is, and the process ends within a second.
 
+mod answer;
 mod backend;
 mod bell;
 mod book;
@@ -27,6 +28,7 @@ mod ring;
 mod server;
 mod session;
 mod share;
+mod shown;
 mod stdio;
 mod subscriptions;
 #[cfg(test)]

@@ -11,17 +11,18 @@ use std::time::Duration;
 
 use rmcp::ServerHandler;
 use rmcp::model::{
-    CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, CustomRequest,
-    CustomResult, DiscoverResult, ErrorCode, ErrorData, Implementation, InitializeRequestParams,
-    InitializeResult, ListResourcesResult, ListToolsResult, PaginatedRequestParams,
-    ReadResourceRequestParams, ReadResourceResponse, ReadResourceResult, Resource, ResourceContents,
-    ServerCapabilities, ServerConfig, SubscribeRequestParams, SubscriptionFilter, Tool,
-    UnsubscribeRequestParams,
+    CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, CustomRequest, CustomResult,
+    DiscoverResult, ErrorCode, ErrorData, Implementation, InitializeRequestParams, InitializeResult,
+    ListResourcesResult, ListToolsResult, PaginatedRequestParams, ReadResourceRequestParams,
+    ReadResourceResponse, ReadResourceResult, Resource, ResourceContents, ServerCapabilities, ServerConfig,
+    SubscribeRequestParams, SubscriptionFilter, Tool, UnsubscribeRequestParams,
 };
 use rmcp::service::{RequestContext, RoleServer, SubscriptionContext};
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
+use super::answer::to_json;
 use super::call::Call;
 use super::catalog::Toolset;
 use super::consent::Consents;
@@ -29,6 +30,7 @@ use super::params::{Args, quoted};
 use super::program::{Program, thread};
 use super::session::Session;
 use super::share::{Outcome, Sharing};
+use super::shown::result;
 use super::subscriptions::{self, Subscriptions};
 use super::tools;
 use crate::protocol::refusal::{Refusal, RefusalCode};
@@ -161,10 +163,14 @@ impl Server {
             0 => {}
             unread => value["unread"] = json!(unread),
         }
-        result(value, true)
+        result(to_json(&value), true)
     }
 
-    async fn resource(&self, uri: &str, context: RequestContext<RoleServer>) -> Result<Value, ErrorData> {
+    async fn resource(
+        &self,
+        uri: &str,
+        context: RequestContext<RoleServer>,
+    ) -> Result<Box<RawValue>, ErrorData> {
         let call = self.call(&mut CallToolRequestParams::new(""), context);
         let answer = match uri {
             STATUS_URI => {
@@ -172,7 +178,9 @@ impl Server {
                 let _ = self.session.named().await;
                 call.ask_unnamed(Request::Status(Nothing {})).await
             }
-            INBOX_URI => call.check(Check { peek: true, ..Check::default() }).await,
+            INBOX_URI => {
+                call.check(Check { peek: true, ..Check::default() }).await.map(|answer| to_json(&answer))
+            }
             _ => {
                 let text = format!("no resource {}: there are {STATUS_URI} and {INBOX_URI}", quoted(uri));
                 return Err(ErrorData::resource_not_found(text, None));
@@ -251,7 +259,7 @@ impl ServerHandler for Server {
             tools::run(&call, tool.name, args).await
         });
         Ok(match caught(running).await {
-            Ok(Ok(Outcome::Done(value))) => result(value, false).into(),
+            Ok(Ok(Outcome::Done(answer))) => result(answer, false).into(),
             Ok(Ok(Outcome::Asked(asked))) => asked.into(),
             Ok(Err(refusal)) => self.refused(&refusal).into(),
             Err(Panicked) => self.refused(&bug(tool.name)).into(),
@@ -281,8 +289,7 @@ impl ServerHandler for Server {
             Ok(answer) => answer?,
             Err(Panicked) => return Err(ErrorData::internal_error("a bug in ipcd", None)),
         };
-        let contents =
-            ResourceContents::text(answer.to_string(), request.uri).with_mime_type("application/json");
+        let contents = ResourceContents::text(answer.get(), request.uri).with_mime_type("application/json");
         Ok(ReadResourceResult::new(vec![contents]).into())
     }
 
@@ -325,16 +332,6 @@ impl ServerHandler for Server {
         }
         Err(ErrorData::new(ErrorCode::METHOD_NOT_FOUND, quoted(&method), None))
     }
-}
-
-/// What a client says of itself.
-/// One JSON, as structured content and as the one text block: clients show a model only one of the two.
-fn result(value: Value, is_error: bool) -> CallToolResult {
-    let text = serde_json::to_string(&value).expect("a value has string keys only");
-    let text = vec![ContentBlock::text(text)];
-    let mut result = if is_error { CallToolResult::error(text) } else { CallToolResult::success(text) };
-    result.structured_content = Some(value);
-    result
 }
 
 fn failure(refusal: &Refusal) -> Value {

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use rmcp::model::RequestId;
 use serde_json::Value;
+use serde_json::value::RawValue;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -184,8 +185,8 @@ impl Session {
     }
 
     /// Keeps the name that a rename gave.
-    pub fn renamed(&self, answer: &Value) {
-        if let Ok(renamed) = serde_json::from_value::<Renamed>(answer.clone()) {
+    pub fn renamed(&self, answer: &RawValue) {
+        if let Ok(renamed) = serde_json::from_str::<Renamed>(answer.get()) {
             self.book().named(&renamed.name, false);
         }
     }

@@ -6,8 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rmcp::model::InputRequiredResult;
-use serde_json::{Value, json};
+use serde_json::json;
+use serde_json::value::RawValue;
 
+use super::answer::{to_json, to_value};
+use super::backend::Answer;
 use super::call::Call;
 use super::consent::{Consent, plain};
 use super::params::{Args, to_data};
@@ -33,15 +36,10 @@ pub struct Sharing {
 /// What a tool came to.
 #[derive(Debug)]
 pub enum Outcome {
-    Done(Value),
+    /// With this answer, as the client is shown it.
+    Done(Box<RawValue>),
     /// The client is to ask its person, and to call again.
     Asked(InputRequiredResult),
-}
-
-impl From<Value> for Outcome {
-    fn from(value: Value) -> Outcome {
-        Outcome::Done(value)
-    }
 }
 
 /// To whom a share goes, and in whose name.
@@ -124,7 +122,7 @@ pub async fn command(call: &Call, mut args: Args) -> Result<Outcome, Refusal> {
     }
     let running = command.run(&call.sharing.commands, &call.sharing.here, envelope.description.as_deref());
     let ran = stoppable(call, running).await?;
-    let mut answer = send(call, envelope, ran.shared).await?;
+    let mut answer = to_value(&send(call, envelope, ran.shared).await?)?;
     answer["returncode"] = json!(ran.exit.code);
     if let Some(signal) = ran.exit.signal {
         answer["signal"] = json!(signal);
@@ -133,7 +131,7 @@ pub async fn command(call: &Call, mut args: Args) -> Result<Outcome, Refusal> {
     if ran.left_running {
         answer["left_running"] = json!(true);
     }
-    Ok(Outcome::Done(answer))
+    Ok(Outcome::Done(to_json(&answer)))
 }
 
 /// What the audit log is told of a share.
@@ -148,8 +146,7 @@ impl Told {
     async fn tell(&self, call: &Call, verdict: Decided, rule: &str) {
         let (subject, to, rule) = (self.subject.clone(), self.to.clone(), rule.to_owned());
         let report = Report { act: self.act, subject, to, verdict, rule };
-        let told: Result<Value, Refusal> = call.ask(Request::Report(report)).await;
-        if let Err(refusal) = told {
+        if let Err(refusal) = call.ask(Request::Report(report)).await {
             tracing::debug!(%refusal, "the audit log was not told");
         }
     }
@@ -192,7 +189,7 @@ async fn permitted(
     Err(refusal)
 }
 
-async fn send(call: &Call, envelope: Envelope, shared: Shared) -> Result<Value, Refusal> {
+async fn send(call: &Call, envelope: Envelope, shared: Shared) -> Answer {
     let send = Send {
         to: envelope.to,
         content: Body(Arc::from(shared.content)),

@@ -25,6 +25,7 @@ use super::ledger::Stamp;
 use super::lines::{Lines, Piece};
 use super::outbox::Outbox;
 use super::params::quoted;
+use super::shown::to_line;
 use crate::protocol::LINE_BYTES_MAX;
 
 /// Bytes of one read.
@@ -231,12 +232,6 @@ fn is_too_early(request: &ClientRequest) -> bool {
         | ClientRequest::DiscoverRequest(_) => false,
         request => request.get_meta().protocol_version().is_none(),
     }
-}
-
-fn to_line(message: &ServerJsonRpcMessage) -> Vec<u8> {
-    let mut line = serde_json::to_vec(message).expect("the SDK's messages have string keys only");
-    line.push(b'\n');
-    line
 }
 
 fn lock(pending: &Pending) -> std::sync::MutexGuard<'_, HashSet<RequestId>> {

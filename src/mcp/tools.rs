@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::answer::to_json;
+use super::backend::Answer;
 use super::call::Call;
 use super::forward;
 use super::params::{Acked, Args, quoted, to_data};
@@ -40,7 +42,7 @@ pub async fn run(call: &Call, name: &str, args: Args) -> Result<Outcome, Refusal
     .map(Outcome::Done)
 }
 
-async fn register(call: &Call, mut args: Args) -> Result<Value, Refusal> {
+async fn register(call: &Call, mut args: Args) -> Answer {
     let (instance_id, name) = (args.text("instance_id")?, args.text("name")?);
     let name = match (instance_id, name) {
         (Some(one), Some(other)) if one != other => {
@@ -52,11 +54,10 @@ async fn register(call: &Call, mut args: Args) -> Result<Value, Refusal> {
     };
     // A name that nobody can have needs no daemon to say so.
     Name::parse(&name)?;
-    let answer = call.session.register(name).await?;
-    serde_json::from_str(answer.get()).map_err(|error| Refusal::invalid_argument(error.to_string()))
+    call.session.register(name).await
 }
 
-async fn send(call: &Call, mut args: Args) -> Result<Value, Refusal> {
+async fn send(call: &Call, mut args: Args) -> Answer {
     let mut data = args.data("data");
     if let Some(id) = args.id("forward")? {
         if data.is_some() {
@@ -79,7 +80,7 @@ async fn send(call: &Call, mut args: Args) -> Result<Value, Refusal> {
     call.ask(Request::Send(send)).await
 }
 
-async fn send_message(call: &Call, mut args: Args) -> Result<Value, Refusal> {
+async fn send_message(call: &Call, mut args: Args) -> Answer {
     let send = Send {
         to: args.names("to")?,
         content: args.body("content")?,
@@ -96,7 +97,7 @@ async fn send_message(call: &Call, mut args: Args) -> Result<Value, Refusal> {
     call.ask(Request::Send(send)).await
 }
 
-async fn broadcast(call: &Call, mut args: Args) -> Result<Value, Refusal> {
+async fn broadcast(call: &Call, mut args: Args) -> Answer {
     let broadcast = Broadcast {
         content: args.body("content")?,
         summary: args.text("summary")?,
@@ -107,7 +108,7 @@ async fn broadcast(call: &Call, mut args: Args) -> Result<Value, Refusal> {
     call.ask(Request::Broadcast(broadcast)).await
 }
 
-async fn check(call: &Call, mut args: Args) -> Result<Value, Refusal> {
+async fn check(call: &Call, mut args: Args) -> Answer {
     let check = Check {
         wait_ms: wait_ms(call, args.whole("wait_seconds")?.unwrap_or_default()),
         peek: args.flag("peek")?.unwrap_or_default(),
@@ -122,36 +123,40 @@ async fn check(call: &Call, mut args: Args) -> Result<Value, Refusal> {
         Some(Acked::OnFlush) => call.session.settle_on_flush(&call.context.id),
         None => {}
     }
-    call.check(check).await
+    looked(call, check).await
 }
 
-async fn get_messages(call: &Call, mut args: Args) -> Result<Value, Refusal> {
+async fn looked(call: &Call, check: Check) -> Answer {
+    call.check(check).await.map(|answer| to_json(&answer))
+}
+
+async fn get_messages(call: &Call, mut args: Args) -> Answer {
     let take = args.flag("delete_after_read")?.unwrap_or(true);
-    call.check(Check { peek: !take, from: args.own("terminal_name")?, ..Check::default() }).await
+    looked(call, Check { peek: !take, from: args.own("terminal_name")?, ..Check::default() }).await
 }
 
-async fn watch_messages(call: &Call, mut args: Args) -> Result<Value, Refusal> {
+async fn watch_messages(call: &Call, mut args: Args) -> Answer {
     let seconds = args.whole("timeout")?.unwrap_or(WATCH_SECONDS);
     // The daemon tells: nothing polls.
     args.whole("interval")?;
     let wait_ms = wait_ms(call, seconds);
-    call.check(Check { wait_ms, from: args.own("terminal_name")?, ..Check::default() }).await
+    looked(call, Check { wait_ms, from: args.own("terminal_name")?, ..Check::default() }).await
 }
 
-async fn list(call: &Call) -> Result<Value, Refusal> {
+async fn list(call: &Call) -> Answer {
     // With the own name in the list, if there is one; a list without it is better than none.
     let _ = call.session.named().await;
     call.ask_unnamed(Request::List(Nothing {})).await
 }
 
-async fn rename(call: &Call, mut args: Args) -> Result<Value, Refusal> {
+async fn rename(call: &Call, mut args: Args) -> Answer {
     let rename = Rename { new: args.required("new_id")?, old: args.own("old_id")? };
     let answer = call.ask(Request::Rename(rename)).await?;
     call.session.renamed(&answer);
     Ok(answer)
 }
 
-async fn auto_process(call: &Call, mut args: Args) -> Result<Value, Refusal> {
+async fn auto_process(call: &Call, mut args: Args) -> Answer {
     let from = args.own("instance_id")?;
     let minutes = args.whole("minutes")?.and_then(|minutes| i64::try_from(minutes).ok());
     let acknowledge = args.flag("acknowledge")?.unwrap_or_default();
@@ -172,7 +177,7 @@ async fn auto_process(call: &Call, mut args: Args) -> Result<Value, Refusal> {
     if acknowledge {
         answer["acknowledged"] = json!(send_receipts(call, &answer).await);
     }
-    Ok(answer)
+    Ok(to_json(&answer))
 }
 
 /// Sends one receipt for each message that is not a receipt itself. Returns those that went out.
