@@ -46,7 +46,7 @@ pub(crate) fn options() -> OpenOptions {
 pub(crate) const FLAGS: i32 = libc::O_NOFOLLOW | libc::O_NONBLOCK;
 
 /// Whether both are one file that was opened twice.
-#[cfg(unix)]
+#[cfg(target_os = "linux")]
 pub(crate) fn are_same(one: &File, other: &File) -> bool {
     use std::os::unix::fs::MetadataExt;
     let identity = |file: &File| file.metadata().map(|found| (found.dev(), found.ino())).ok();
