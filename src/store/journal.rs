@@ -99,6 +99,9 @@ impl Journal {
                 // Half a journal is no use, and takes room that may be wanted.
                 let _ = file.set_len(length);
             })?;
+        } else {
+            // Whoever made it so long may have been killed before the sync.
+            file.sync_data()?;
         }
         // One of another length is begun anew with the next commit.
         let at = if mark.bytes == JOURNAL_BYTES as u64 { mark } else { mark.out_of_use() };

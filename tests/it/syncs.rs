@@ -1,5 +1,6 @@
 //! What the system saw: no answer that says "stored" left the daemon before the data was synced.
 
+use std::collections::HashMap;
 use std::process::{Command, Stdio};
 
 use serde_json::json;
@@ -53,51 +54,95 @@ fn every_stored_answer_follows_its_sync() {
     assert_eq!(seen, Seen { stored: SENDS, early: 0 });
 }
 
+/// How a descriptor of the journal is written to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// Each write is durable when it returns.
+    PastTheCache,
+    /// A sync makes it so.
+    Cached,
+}
+
 fn read(trace: &str) -> Seen {
     let mut seen = Seen::default();
+    let mut journal: HashMap<&str, Way> = HashMap::new();
+    let mut begun: HashMap<&str, &str> = HashMap::new();
     let (mut unsynced, mut synced) = (false, false);
-    let (mut journal, mut writing) = (None, None);
     for line in trace.lines() {
-        let (thread, call) = line.split_once(' ').unwrap_or_default();
-        let call = call.trim_start();
-        let begins = journal.is_some_and(|journal| call.starts_with(&format!("pwrite64({journal},")));
-        // In two lines where threads meet.
-        let resumes = call.starts_with("<... pwrite64 resumed") && writing == Some(thread);
-        if call.starts_with("openat(") && call.contains(".journal\"") && call.contains("O_DSYNC") {
-            journal = call.rsplit(' ').next();
-        } else if call.contains("\\\"stored\\\":true") {
-            seen.stored += 1;
-            seen.early += usize::from(unsynced || !synced);
-            synced = false;
-        }
-        if begins {
-            (unsynced, writing) = (true, Some(thread));
-        }
-        // Written past the cache, and durable when it returns; or else synced by a call of its own.
-        let is_written = (begins || resumes) && !call.contains("unfinished");
-        if is_written || (journal.is_none() && call.contains("fdatasync") && call.contains("= 0")) {
-            (unsynced, synced, writing) = (false, true, None);
+        let (thread, said) = line.split_once(' ').unwrap_or_default();
+        let said = said.trim_start();
+        // A call stands in two lines where threads meet: what began it, and what came of it.
+        let call = match said.strip_prefix("<... ") {
+            Some(_) => begun.remove(thread).unwrap_or_default(),
+            None => said,
+        };
+        let Some((_, result)) = said.rsplit_once(" = ") else {
+            begun.insert(thread, call);
+            unsynced |= call.starts_with("pwrite64(") && journal.contains_key(descriptor(call));
+            if call.contains("\\\"stored\\\":true") {
+                answered(&mut seen, unsynced, &mut synced);
+            }
+            continue;
+        };
+        if call.starts_with("openat(") {
+            journal.remove(result);
+            if call.contains(".journal\"") && !result.starts_with('-') {
+                let past_the_cache = call.contains("O_DSYNC");
+                journal.insert(result, if past_the_cache { Way::PastTheCache } else { Way::Cached });
+            }
+        } else if call.starts_with("pwrite64(") {
+            match journal.get(descriptor(call)) {
+                // Whole: what it returns is the length that it was given.
+                Some(Way::PastTheCache) if call.contains(&format!(", {result}, ")) => {
+                    (unsynced, synced) = (false, true);
+                }
+                Some(_) => unsynced = true,
+                None => {}
+            }
+        } else if call.starts_with("fdatasync(") && result == "0" && journal.contains_key(descriptor(call)) {
+            (unsynced, synced) = (false, true);
+        } else if call.contains("\\\"stored\\\":true") && call == said {
+            answered(&mut seen, unsynced, &mut synced);
         }
     }
     seen
 }
 
+fn answered(seen: &mut Seen, unsynced: bool, synced: &mut bool) {
+    seen.stored += 1;
+    seen.early += usize::from(unsynced || !*synced);
+    *synced = false;
+}
+
+/// The first argument of a call.
+fn descriptor(call: &str) -> &str {
+    let arguments = call.split_once('(').map_or("", |(_, arguments)| arguments);
+    arguments.split([',', ')', ' ']).next().unwrap_or_default()
+}
+
 #[test]
 fn an_early_answer_would_be_noticed() {
-    let good = r#"7 openat(AT_FDCWD, "/s/ipcd.redb.journal", O_WRONLY|O_DSYNC|O_DIRECT|O_CLOEXEC, 0600) = 9
-7 pwrite64(9, "x", 512, 0 <unfinished ...>
+    let open = r#"7 openat(AT_FDCWD, "/s/ipcd.redb.journal", O_RDWR|O_CREAT|O_CLOEXEC, 0600) = 8
+7 openat(AT_FDCWD, "/s/ipcd.redb.journal", O_WRONLY|O_DSYNC|O_DIRECT|O_CLOEXEC) = 9"#;
+    let stored = r#"8 sendto(5, "{\"stored\":true}", 15, 0, NULL, 0) = 15"#;
+    let write = r#"7 pwrite64(9, "x"..., 512, 0 <unfinished ...>
 8 pwrite64(4, "", 1, 0) = 1
-8 fdatasync(4) = 0
-7 <... pwrite64 resumed>) = 512
-7 pwrite64(10, "head", 4, 0) = 4
-8 sendto(5, "{\"stored\":true}", 15, 0, NULL, 0) = 15
-"#;
-    assert_eq!(read(good), Seen { stored: 1, early: 0 });
-    let lines: Vec<&str> = good.lines().collect();
-    let early = [lines[0], lines[1], lines[3], lines[6], lines[4]].join("\n");
-    assert_eq!(read(&early), Seen { stored: 1, early: 1 });
-    let none = [lines[0], lines[6], lines[1], lines[4], lines[6], lines[6]].join("\n");
-    assert_eq!(read(&none), Seen { stored: 3, early: 2 });
-    let cached = ["7 pwrite64(9, \"x\", 512, 0) = 512", "7 fdatasync(9) = 0", lines[6], lines[6]].join("\n");
-    assert_eq!(read(&cached), Seen { stored: 2, early: 1 }, "where nothing goes past the cache");
+8 fdatasync(4) = 0"#;
+    let written = "7 <... pwrite64 resumed>) = 512";
+    let seen = |lines: &[&str]| read(&[&[open], lines].concat().join("\n"));
+    let of = |stored, early| Seen { stored, early };
+    assert_eq!(seen(&[write, written, "7 pwrite64(10, \"head\", 4, 0) = 4", stored]), of(1, 0));
+    assert_eq!(seen(&[write, stored, written]), of(1, 1), "while it is written");
+    assert_eq!(seen(&[stored, write, written, stored, stored]), of(3, 2), "with nothing written for it");
+    let whole = r#"7 pwrite64(9, "x"..., 512, 0) = 512"#;
+    assert_eq!(seen(&[whole, stored]), of(1, 0));
+    assert_eq!(
+        seen(&[&whole.replace("= 512", "= -1 EINVAL (Invalid argument)"), stored]),
+        of(1, 1),
+        "refused"
+    );
+    assert_eq!(seen(&[&whole.replace("= 512", "= 100"), stored]), of(1, 1), "a part of it");
+    let cached = whole.replace("(9,", "(8,");
+    assert_eq!(seen(&[&cached, stored]), of(1, 1));
+    assert_eq!(seen(&[&cached, "7 fdatasync(8) = 0", stored]), of(1, 0));
 }
