@@ -2,6 +2,7 @@
 //!
 //! What always holds: a process is looked at through its folder, which is never that of another.
 
+use std::cell::Cell;
 use std::fs::{self, File};
 use std::io::Read;
 use std::os::fd::{AsFd, OwnedFd};
@@ -130,13 +131,24 @@ fn ancestors(child: &Stat) -> Vec<Ancestor> {
     let (mut pid, mut born) = (child.parent, child.start);
     while pid != 0 && found.len() < ANCESTORS_MAX {
         let Ok(process) = Process::open(pid) else { break };
+        // Before what proves that it lives: the folder of one that ended is root's.
+        let is_ours = process.is_ours();
         // Nobody is younger than its child; a pid that was used again is.
         let Some(stat) = process.stat().ok().flatten().filter(|stat| stat.start <= born) else { break };
-        let wrapper = match process.link("exe") {
-            _ if !process.is_ours() => true,
-            Err(error) if is_gone(error) => break,
-            exe => passes_on(exe.ok().as_deref(), || process.command_line()),
+        let was_asked = Cell::new(false);
+        let arguments = || {
+            was_asked.set(true);
+            process.command_line()
         };
+        let wrapper = match process.link("exe") {
+            _ if !is_ours => true,
+            Err(error) if is_gone(error) => break,
+            exe => passes_on(exe.ok().filter(|_| !stat.is_npm).as_deref(), arguments),
+        };
+        // Of one that ended meanwhile no arguments are told.
+        if was_asked.get() && !process.runs() {
+            break;
+        }
         found.push(Ancestor { pid, start: stat.start, wrapper, session: stat.session });
         (pid, born) = (stat.parent, stat.start);
     }
@@ -167,8 +179,12 @@ impl Process {
         Ok(Stat::parse(&self.line("stat")?))
     }
 
+    /// One that cannot be looked at, for want of a descriptor or of memory, is not known to have ended.
     fn runs(&self) -> bool {
-        self.stat().is_ok_and(|stat| stat.is_some_and(|stat| stat.runs()))
+        match self.stat() {
+            Ok(stat) => stat.is_some_and(|stat| stat.runs()),
+            Err(error) => !is_gone(error),
+        }
     }
 
     fn link(&self, name: &str) -> nix::Result<String> {
@@ -205,6 +221,8 @@ impl Process {
 #[derive(Debug, PartialEq, Eq)]
 struct Stat {
     state: u8,
+    /// npm gave itself another title, whatever runs it: its program does not tell what it does.
+    is_npm: bool,
     parent: u32,
     session: Option<u32>,
     tty: i32,
@@ -215,11 +233,13 @@ impl Stat {
     /// The second field is a name in parentheses that may hold spaces, parentheses and newlines.
     fn parse(text: &[u8]) -> Option<Stat> {
         let name_end = text.iter().rposition(|b| *b == b')')?;
+        let name = text[..name_end].splitn(2, |b| *b == b'(').nth(1)?;
         let rest = std::str::from_utf8(&text[name_end + 1..]).ok()?;
         let fields: Vec<&str> = rest.split_ascii_whitespace().collect();
         let field = |number: usize| fields.get(number - 3).copied();
         Some(Stat {
             state: *field(3)?.as_bytes().first()?,
+            is_npm: name.starts_with(b"npm ") || name.starts_with(b"npx "),
             parent: field(4)?.parse().ok()?,
             // 0: its leader is in a PID namespace that is not shown here.
             session: field(6)?.parse().ok().filter(|session| *session != 0),
@@ -247,7 +267,13 @@ mod tests {
     fn a_name_may_hold_anything() {
         let text = b"42 (a) R 7 (\n)) S 17 42 42 34816 42 4194304 0 0 0 0 0 0 0 0 20 0 1 0 139337 0 0";
         let stat = Stat::parse(text).unwrap();
-        assert_eq!(stat, Stat { state: b'S', parent: 17, session: Some(42), tty: 34816, start: 139_337 });
+        assert_eq!(
+            stat,
+            Stat { state: b'S', is_npm: false, parent: 17, session: Some(42), tty: 34816, start: 139_337 }
+        );
+        let npm = Stat::parse(b"42 (npm exec @x/y) S 17 42 42 0 42 4194304 0 0 0 0 0 0 0 0 20 0 1 0 7 0 0")
+            .unwrap();
+        assert!(npm.is_npm);
         for broken in
             [&b""[..], b"42 (a", b"42 (a) S 17", b"42 (a) S x 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1"]
         {
