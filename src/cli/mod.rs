@@ -170,9 +170,8 @@ fn block_on(verb: impl Future<Output = Result<ExitCode, Failure>>) -> Result<Exi
     let runtime =
         runtime.map_err(|e| Failure::Surroundings(anyhow::Error::new(e).context("cannot start")))?;
     let outcome = runtime.block_on(verb);
-    // The process ends. Nothing is left that has to be taken apart by itself, and a read of stdin that never ends
-    // must not keep it.
-    std::mem::forget(runtime);
+    // A read of stdin that never ends must not keep the process.
+    runtime.shutdown_background();
     outcome
 }
 

@@ -3,7 +3,7 @@
 //!
 //! What always holds: what the list of verbs shows of one stands beside it, and is there from the start.
 
-use std::cell::Cell;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use clap::builder::Resettable;
 use clap::{ArgMatches, Args, Command, Error, FromArgMatches, Subcommand};
@@ -12,21 +12,23 @@ use clap::{ArgMatches, Args, Command, Error, FromArgMatches, Subcommand};
 #[derive(Debug)]
 pub struct Lazy<T>(pub T);
 
-thread_local! {
-    static EVERYTHING: Cell<bool> = const { Cell::new(false) };
-}
+/// How many want everything at this moment.
+static EVERYTHING: AtomicUsize = AtomicUsize::new(0);
 
 /// What `describe` makes has everything in it from the start: completions and pages go through all of it, and clap
 /// describes `help VERB` by what it knows at first.
 pub fn with_everything(describe: impl FnOnce() -> Command) -> Command {
-    EVERYTHING.set(true);
+    EVERYTHING.fetch_add(1, Ordering::SeqCst);
     let command = describe();
-    EVERYTHING.set(false);
+    EVERYTHING.fetch_sub(1, Ordering::SeqCst);
     command
 }
 
 fn later(command: Command, arguments: fn(Command) -> Command) -> Command {
-    if EVERYTHING.get() { arguments(command) } else { command.defer(arguments) }
+    match EVERYTHING.load(Ordering::SeqCst) {
+        0 => command.defer(arguments),
+        _ => arguments(command),
+    }
 }
 
 /// What the list shows stays, whatever the arguments, or those that are flattened into them, say of themselves.
