@@ -30,7 +30,7 @@ pub fn taking(report: &mut Report, folder: &Path, size: &Size) {
     std::thread::sleep(Duration::from_secs(1));
     let before = switches(world.daemon.id());
     std::thread::sleep(Duration::from_secs(size.idle));
-    let woken = (switches(world.daemon.id()) - before) as f64 * 60.0 / size.idle as f64;
+    let woken = switches(world.daemon.id()).saturating_sub(before) as f64 * 60.0 / size.idle as f64;
     report.number("idle daemon's wake-ups a minute", woken, "", "0");
 }
 

@@ -2,6 +2,11 @@
 //! by what else runs, and a round trip takes several times as long across two; what is compared has to be in the
 //! same place.
 
+#[cfg(target_os = "linux")]
+use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
+#[cfg(target_os = "linux")]
+use nix::unistd::Pid;
+
 /// Whom to put where.
 #[derive(Clone, Copy)]
 pub enum Place {
@@ -11,8 +16,9 @@ pub enum Place {
     Apart,
 }
 
-/// Those that were put somewhere, until this is dropped.
-pub struct Placed(Vec<u32>);
+/// Those that were put somewhere: threads, and where each could run before. They can again when this is dropped.
+#[cfg(target_os = "linux")]
+pub struct Placed(Vec<(Pid, CpuSet)>);
 
 #[cfg(target_os = "linux")]
 impl Placed {
@@ -22,30 +28,37 @@ impl Placed {
             Place::Together => 0,
             Place::Apart => 1,
         };
-        // 0: whoever calls this.
-        let placed = Placed(std::iter::once(0).chain(serving.iter().copied()).collect());
-        let mut wanted = placed.0.iter().zip(std::iter::once(0).chain(std::iter::repeat(of_servers)));
-        wanted.all(|(pid, processor)| pin(*pid, std::iter::once(processor)).is_ok()).then_some(placed)
+        let mut placed = Placed(Vec::new());
+        placed.pin(Pid::this(), 0)?;
+        for process in serving {
+            // Whoever serves one connection may have a thread for it.
+            for thread in std::fs::read_dir(format!("/proc/{process}/task")).ok()?.map_while(Result::ok) {
+                let thread = thread.file_name().to_str()?.parse().ok()?;
+                placed.pin(Pid::from_raw(thread), of_servers)?;
+            }
+        }
+        Some(placed)
     }
-}
 
-#[cfg(target_os = "linux")]
-fn pin(pid: u32, processors: impl Iterator<Item = usize>) -> nix::Result<()> {
-    let mut set = nix::sched::CpuSet::new();
-    for processor in processors {
-        set.set(processor)?;
+    fn pin(&mut self, thread: Pid, processor: usize) -> Option<()> {
+        let mut wanted = CpuSet::new();
+        wanted.set(processor).ok()?;
+        self.0.push((thread, sched_getaffinity(thread).ok()?));
+        sched_setaffinity(thread, &wanted).ok()
     }
-    nix::sched::sched_setaffinity(nix::unistd::Pid::from_raw(pid.cast_signed()), &set)
 }
 
 #[cfg(target_os = "linux")]
 impl Drop for Placed {
     fn drop(&mut self) {
-        for pid in &self.0 {
-            let _ = pin(*pid, 0..nix::sched::CpuSet::count());
+        for (thread, before) in &self.0 {
+            let _ = sched_setaffinity(*thread, before);
         }
     }
 }
+
+#[cfg(not(target_os = "linux"))]
+pub struct Placed;
 
 #[cfg(not(target_os = "linux"))]
 impl Placed {

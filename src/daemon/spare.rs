@@ -1,8 +1,8 @@
 //! Memory that mail has left. The allocator of glibc keeps most of what was freed, for it may be wanted again: a
 //! daemon that once held a large backlog would be that large for the rest of its days.
 //!
-//! What always holds: it is given back when most of what was held is gone, and so rarely that nobody waits for it
-//! twice: it takes a millisecond or two.
+//! What always holds: it is given back when most of what was held is gone, and so not twice for the same mail. It takes
+//! a millisecond or two for ten thousand messages.
 
 use crate::broker::Held;
 
