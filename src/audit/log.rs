@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::record::AuditRecord;
 use super::{files_in, path_of};
 use crate::files;
+use crate::protocol::json;
 
 /// Records that wait to be written; more are lost. A disk that takes none for a while is no reason to keep
 /// mail waiting, or memory growing.
@@ -164,7 +165,7 @@ fn write_all(shared: &Shared, mut sink: impl Sink) {
     while let Some(Batch { mut records, bytes }) = shared.take() {
         records[0].lost += unwritten;
         for record in &records {
-            if serde_json::to_writer(&mut lines, record).is_ok() {
+            if json::append(&mut lines, record).is_ok() {
                 lines.push(b'\n');
             }
         }

@@ -13,6 +13,7 @@
 pub mod data;
 pub mod event;
 pub mod hello;
+pub mod json;
 pub mod message;
 pub mod name;
 pub mod peer;

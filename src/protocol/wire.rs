@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::event::Event;
+use super::json;
 use super::refusal::{Refusal, RefusalCode};
 use super::response::Failure;
 
@@ -22,6 +23,9 @@ pub enum CallId {
 
 /// Longest string that names a call, in bytes: it is held as long as the call is.
 const CALL_ID_BYTES_MAX: usize = 128;
+
+/// Bytes of a usual line, an answer to `send`: a line begins with room for so many.
+const LINE_BYTES_USUAL: usize = 256;
 
 /// One line from a client, taken apart where it stands.
 #[derive(Clone, Debug)]
@@ -261,7 +265,8 @@ pub fn notification_line<T: Serialize + ?Sized>(method: &str, params: &T) -> Vec
 }
 
 fn line<T: Serialize>(value: &T) -> Vec<u8> {
-    let mut line = serde_json::to_vec(value).expect("every type of the wire has string keys only");
+    let mut line = Vec::with_capacity(LINE_BYTES_USUAL);
+    json::append(&mut line, value).expect("every type of the wire has string keys only");
     line.push(b'\n');
     line
 }

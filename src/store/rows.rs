@@ -4,7 +4,6 @@
 //! What always holds: the checksum covers the table and the key as well as the row. A row that stands
 //! under another key, as the pages of a damaged file may have it, does not check out.
 
-use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::StoreError;
@@ -12,6 +11,7 @@ use super::journal::Mark;
 use crate::broker::mutation::{
     Counters, DeliveryRow, KeyOutcome, KeyRow, MailboxId, MailboxRow, MessageRow, NameRow, ReceiptRow,
 };
+use crate::protocol::json;
 use crate::protocol::message::{Body, MessageId};
 use crate::protocol::name::Name;
 use crate::protocol::time::Timestamp;
@@ -93,7 +93,7 @@ macro_rules! json_rows {
     ($($row:ty)*) => {$(
         impl Row for $row {
             fn write(&self, payload: &mut Vec<u8>) -> serde_json::Result<()> {
-                serde_json::to_writer(payload, self)
+                json::append(payload, self)
             }
 
             fn read(payload: &[u8]) -> Result<$row, String> {
@@ -112,7 +112,7 @@ impl Row for MessageRow {
     fn write(&self, payload: &mut Vec<u8>) -> serde_json::Result<()> {
         let start = payload.len();
         payload.extend_from_slice(&[0; LENGTH_BYTES]);
-        self.serialize(&mut serde_json::Serializer::new(&mut *payload))?;
+        json::append(payload, self)?;
         let length = u32::try_from(payload.len() - start - LENGTH_BYTES)
             .map_err(|_| serde::ser::Error::custom("4 GiB and more beside the content"))?;
         payload[start..start + LENGTH_BYTES].copy_from_slice(&length.to_le_bytes());
@@ -140,7 +140,7 @@ const SHORT_KEY: u8 = 1;
 impl Row for KeyRow {
     fn write(&self, payload: &mut Vec<u8>) -> serde_json::Result<()> {
         let [KeyOutcome::Sent { id, mailbox, to, forwarded_from: None }] = self.outcomes.as_slice() else {
-            return serde_json::to_writer(payload, self);
+            return json::append(payload, self);
         };
         payload.push(SHORT_KEY);
         for number in [self.at.0, self.digest, id.0, mailbox.0] {
