@@ -108,7 +108,12 @@ impl Incoming<'_> {
             // Batches are not part of this protocol, and an array must not pass for an object.
             return Err(bad(None, -32600, not_a_call));
         }
-        let envelope: Envelope = match serde_json::from_slice(line) {
+        // Text is looked at once, and not string by string. Of what is none, the parser says where.
+        let envelope = match str::from_utf8(line) {
+            Ok(text) => serde_json::from_str::<Envelope>(text),
+            Err(_) => serde_json::from_slice(line),
+        };
+        let envelope = match envelope {
             Ok(envelope) => envelope,
             Err(e) if e.is_data() => return Err(bad(id_alone(line), -32600, not_a_call)),
             Err(e) => return Err(bad(None, -32700, &format!("not JSON: {e}"))),
@@ -292,6 +297,16 @@ mod tests {
             let unreadable = Incoming::parse(text.as_bytes()).expect_err(text);
             assert_eq!((unreadable.id, unreadable.error.code), (id, code), "{}", &text[..text.len().min(60)]);
         }
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_are_refused_where_somebody_reads_them() {
+        let line = b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"check\",\"params\":{\"from\":\"\xff\"}}";
+        let unreadable = Incoming::parse(line).unwrap_err();
+        assert_eq!((unreadable.id, unreadable.error.code), (None, -32700));
+        assert_eq!(unreadable.error.message, "not JSON: invalid unicode code point at line 1 column 60");
+        let line = b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"check\",\"more\":\"\xff\"}";
+        assert!(matches!(Incoming::parse(line), Ok(Incoming::Call { id: CallId::Number(1), .. })));
     }
 
     #[test]
