@@ -3,12 +3,13 @@
 //! What always holds: a record is made of what the daemon knows, after the answer; a text that a peer chose
 //! is in it only as a name, a subject of bounded length, or a body where the configuration asks for bodies.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use crate::audit::{AuditLog, AuditRecord, Verdict};
 use crate::broker::SessionId;
+use crate::broker::mutation::message_size;
 use crate::protocol::hello::{Hello, Role};
-use crate::protocol::message::{Body, Data, MessageId, SharedSender};
+use crate::protocol::message::{MessageId, SharedSender};
 use crate::protocol::name::Name;
 use crate::protocol::peer::Peer;
 use crate::protocol::refusal::{Refusal, RefusalCode};
@@ -24,9 +25,15 @@ pub struct Clerk {
     /// `None`: nothing is written.
     log: Option<AuditLog>,
     bodies: bool,
-    sessions: BTreeMap<SessionId, (Role, SharedSender)>,
-    /// Calls without an answer, as their records will begin.
-    open: HashMap<(SessionId, CallId), Draft>,
+    sessions: BTreeMap<SessionId, Caller>,
+}
+
+/// A session, as its records have it.
+struct Caller {
+    role: Role,
+    sender: SharedSender,
+    /// Calls without an answer, as their records will begin. As few as a session may have in flight.
+    open: Vec<(CallId, Draft)>,
 }
 
 struct Draft {
@@ -37,19 +44,19 @@ struct Draft {
 
 impl Clerk {
     pub fn new(log: Option<AuditLog>, bodies: bool) -> Clerk {
-        Clerk { log, bodies, sessions: BTreeMap::new(), open: HashMap::new() }
+        Clerk { log, bodies, sessions: BTreeMap::new() }
     }
 
     pub fn opened(&mut self, session: SessionId, hello: &Hello, peer: &Peer) {
         if self.log.is_some() {
             let client = hello.program.as_deref().unwrap_or(&hello.client);
-            self.sessions.insert(session, (hello.role, peer.sender(Some(client)).into()));
+            let sender = peer.sender(Some(client)).into();
+            self.sessions.insert(session, Caller { role: hello.role, sender, open: Vec::new() });
         }
     }
 
     pub fn closed(&mut self, session: SessionId) {
         self.sessions.remove(&session);
-        self.open.retain(|(of, _), _| *of != session);
     }
 
     /// `by`: in whose name.
@@ -61,15 +68,13 @@ impl Clerk {
         by: Option<Name>,
         at: Timestamp,
     ) {
-        if self.log.is_none() {
-            return;
-        }
-        let mut draft = self.draft(request, at);
-        let known = self.sessions.get(&session);
-        draft.record.role = known.map(|(role, _)| *role);
-        draft.record.sender = known.map(|(_, sender)| sender.clone());
+        // Without a log there is none.
+        let Some(caller) = self.sessions.get_mut(&session) else { return };
+        let mut draft = Draft::new(request, at, self.bodies);
+        draft.record.role = Some(caller.role);
+        draft.record.sender = Some(caller.sender.clone());
         draft.record.by = by;
-        self.open.insert((session, call.clone()), draft);
+        caller.open.push((call.clone(), draft));
     }
 
     pub fn answered(
@@ -80,8 +85,10 @@ impl Clerk {
         at: Timestamp,
     ) {
         let Some(log) = &self.log else { return };
-        let Some(Draft { record, weighty }) = self.open.remove(&(session, call.clone())) else { return };
-        let record = AuditRecord { at, ..record };
+        let Some(caller) = self.sessions.get_mut(&session) else { return };
+        let Some(place) = caller.open.iter().position(|(open, _)| open == call) else { return };
+        let (_, Draft { mut record, weighty }) = caller.open.swap_remove(place);
+        record.at = at;
         match outcome {
             // Nobody decided anything.
             Err(refusal) if refusal.code == RefusalCode::Cancelled => {}
@@ -90,18 +97,22 @@ impl Clerk {
             Ok(_) => {}
         }
     }
+}
 
-    fn draft(&self, request: &Request, at: Timestamp) -> Draft {
+impl Draft {
+    fn new(request: &Request, at: Timestamp, bodies: bool) -> Draft {
         let mut record = AuditRecord::new(at, request.method(), Verdict::Done);
         let mut weighty = true;
         match request {
             Request::Register(r) => record.subject = r.name.as_deref().map(short),
             Request::Send(r) => {
                 record.to = r.to.iter().map(|to| short(to)).collect();
-                self.put_text(&mut record, &r.content, r.summary.as_deref(), r.data.as_ref());
+                record.bytes = Some(message_size(&r.content, r.summary.as_deref(), r.data.as_ref()) as u64);
+                record.body = bodies.then(|| r.content.clone());
             }
             Request::Broadcast(r) => {
-                self.put_text(&mut record, &r.content, r.summary.as_deref(), r.data.as_ref())
+                record.bytes = Some(message_size(&r.content, r.summary.as_deref(), r.data.as_ref()) as u64);
+                record.body = bodies.then(|| r.content.clone());
             }
             Request::Rename(r) => record.subject = Some(short(&r.new)),
             Request::Release(r) => record.to = vec![short(&r.name)],
@@ -119,12 +130,6 @@ impl Clerk {
             _ => weighty = false,
         }
         Draft { record, weighty }
-    }
-
-    fn put_text(&self, record: &mut AuditRecord, content: &Body, summary: Option<&str>, data: Option<&Data>) {
-        let bytes = content.0.len() + summary.map_or(0, str::len) + data.map_or(0, |data| data.get().len());
-        record.bytes = Some(bytes as u64);
-        record.body = self.bodies.then(|| content.clone());
     }
 }
 
@@ -145,7 +150,7 @@ fn done(mut record: AuditRecord, response: &Response) -> Vec<AuditRecord> {
         Response::Registered(r) => record.by = Some(r.name.clone()),
         Response::Sent(sent) => {
             record.ids = vec![sent.id];
-            record.to = vec![sent.to.to_string()];
+            record.to = vec![sent.to.as_str().to_owned()];
         }
         Response::SentMany(many) => {
             (record.to, record.ids) = (Vec::new(), Vec::new());
@@ -184,12 +189,16 @@ fn done(mut record: AuditRecord, response: &Response) -> Vec<AuditRecord> {
 }
 
 fn short(text: &str) -> String {
+    if text.len() <= SUBJECT_CHARS_MAX {
+        return text.to_owned();
+    }
     text.chars().take(SUBJECT_CHARS_MAX).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::message::Body;
     use crate::protocol::request::{Check, Register, Send};
     use crate::protocol::response::{Broadcasted, Failure, Refused, SentMany};
 
@@ -198,7 +207,7 @@ mod tests {
     }
 
     fn drafted(request: &Request, bodies: bool) -> AuditRecord {
-        Clerk::new(None, bodies).draft(request, Timestamp(7)).record
+        Draft::new(request, Timestamp(7), bodies).record
     }
 
     #[test]
@@ -254,9 +263,12 @@ mod tests {
         let log = AuditLog::start("/nonexistent/audit".into()).unwrap();
         let mut clerk = Clerk::new(Some(log), false);
         let (session, call) = (SessionId(1), CallId::Number(1));
+        let hello = r#"{"protocol":{"min":1,"max":1},"role":"cli","client":"ipcd"}"#;
+        clerk.opened(session, &serde_json::from_str(hello).unwrap(), &Peer::default());
         clerk.asked(session, &call, &Request::Check(Check::default()), None, Timestamp(0));
-        assert_eq!(clerk.open.len(), 1);
+        assert_eq!(clerk.sessions[&session].open.len(), 1);
         clerk.closed(session);
-        assert_eq!((clerk.open.len(), clerk.sessions.len()), (0, 0));
+        clerk.asked(session, &call, &Request::Check(Check::default()), None, Timestamp(0));
+        assert_eq!(clerk.sessions.len(), 0);
     }
 }

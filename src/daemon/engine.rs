@@ -32,6 +32,7 @@ use crate::protocol::peer::ProcessId;
 use crate::protocol::refusal::{Refusal, RefusalCode};
 use crate::protocol::request::Request;
 use crate::protocol::response::{DaemonStatus, Response};
+use crate::protocol::time::Timestamp;
 use crate::protocol::wire::{self, CallId};
 use crate::store::{Store, StoreError};
 
@@ -166,8 +167,8 @@ impl Running {
                     && let Some(refusal) = self.trouble.refuses(request, now.tick)
                 {
                     let refusal = refusal.clone();
-                    self.write_down(*session, call, request);
-                    self.answer(*session, call.clone(), &Err(refusal));
+                    self.write_down(*session, call, request, now.wall);
+                    self.answer(*session, call.clone(), &Err(refusal), now.wall);
                     return false;
                 }
                 if self.engine.broker.has_alarm()
@@ -182,7 +183,7 @@ impl Running {
                     self.report_departed(doubtful);
                 }
                 if let Input::Call { session, call, request } = &input {
-                    self.write_down(*session, call, request);
+                    self.write_down(*session, call, request, now.wall);
                 }
                 self.engine.broker.handle(now, input);
             }
@@ -191,9 +192,9 @@ impl Running {
         false
     }
 
-    fn write_down(&mut self, session: SessionId, call: &CallId, request: &Request) {
+    fn write_down(&mut self, session: SessionId, call: &CallId, request: &Request, at: Timestamp) {
         let by = self.engine.broker.speaks_as(session);
-        self.engine.clerk.asked(session, call, request, by, self.engine.clock.now().wall);
+        self.engine.clerk.asked(session, call, request, by, at);
     }
 
     /// The kernel's word: whose process is gone holds no name.
@@ -277,6 +278,7 @@ impl Running {
 
     /// Lets effects out: their mutations are durable.
     fn release(&mut self, effects: Vec<Effect>) {
+        let at = self.engine.clock.now().wall;
         for effect in effects {
             match effect {
                 Effect::Reply { session, call, mut outcome, copies } => {
@@ -284,11 +286,11 @@ impl Running {
                         self.complete(response);
                         self.engine.archive.make_copies(response, &copies);
                     }
-                    self.answer(session, call, &outcome);
+                    self.answer(session, call, &outcome, at);
                 }
                 Effect::ReadCopy { session, call, mailbox, id, offset, unread } => {
                     let outcome = self.engine.archive.read_copy(mailbox, id, offset, unread);
-                    self.answer(session, call, &outcome);
+                    self.answer(session, call, &outcome, at);
                 }
                 Effect::Push { session, event } => {
                     self.send(session, Outgoing::Line(wire::push_line(&event)))
@@ -303,14 +305,21 @@ impl Running {
 
     /// The batch is not durable: each of its calls is refused, and nothing else of it leaves.
     fn refuse(&mut self, effects: Vec<Effect>, refusal: &Refusal) {
+        let at = self.engine.clock.now().wall;
         for effect in effects {
             if let Effect::Reply { session, call, .. } = effect {
-                self.answer(session, call, &Err(refusal.clone()));
+                self.answer(session, call, &Err(refusal.clone()), at);
             }
         }
     }
 
-    fn answer(&mut self, session: SessionId, call: CallId, outcome: &Result<Response, Refusal>) {
+    fn answer(
+        &mut self,
+        session: SessionId,
+        call: CallId,
+        outcome: &Result<Response, Refusal>,
+        at: Timestamp,
+    ) {
         let mut line = wire::answer_line(&call, outcome);
         if line.len() > LINE_BYTES_MAX {
             // No answer has a reason to be so long; its reader could not even say whose it was.
@@ -319,7 +328,7 @@ impl Running {
             line = wire::answer_line::<Response>(&call, &Err(refusal));
         }
         self.send(session, Outgoing::Answer(call.clone(), line));
-        self.engine.clerk.answered(session, &call, outcome, self.engine.clock.now().wall);
+        self.engine.clerk.answered(session, &call, outcome, at);
     }
 
     fn send(&self, session: SessionId, outgoing: Outgoing) {
