@@ -40,7 +40,8 @@ impl Gatherer {
         commands: &mut UnboundedReceiver<Command>,
         company: Company,
     ) -> Vec<Command> {
-        let mut batch: Vec<Command> = first.into_iter().collect();
+        let mut batch = Vec::with_capacity(self.last.max(1));
+        batch.extend(first);
         let Company::Of { sessions } = company else {
             self.last = batch.len();
             return batch;

@@ -170,8 +170,11 @@ fn split<'c>(bytes: &mut &'c [u8]) -> Option<Cell<'c>> {
 pub(super) fn net<'c>(stretches: &[&'c [u8]]) -> Result<Vec<Cell<'c>>, StoreError> {
     let all = stretches.iter().flat_map(|bytes| cells(bytes)).collect::<Result<Vec<_>, _>>()?;
     let mut last: HashMap<(TableId, &[u8]), usize> = HashMap::with_capacity(all.len());
+    let mut outdated = vec![false; all.len()];
     for (number, cell) in all.iter().enumerate() {
-        last.insert((cell.table, cell.key), number);
+        if let Some(earlier) = last.insert((cell.table, cell.key), number) {
+            outdated[earlier] = true;
+        }
     }
     let is_wanted = |large: &Cell<'_>| {
         let id = u64::from_le_bytes(large.key.try_into().ok()?);
@@ -180,8 +183,7 @@ pub(super) fn net<'c>(stretches: &[&'c [u8]]) -> Result<Vec<Cell<'c>>, StoreErro
         all[number].row.map(is_elsewhere)
     };
     let stays = |(number, cell): &(usize, &Cell<'_>)| {
-        last.get(&(cell.table, cell.key)) == Some(number)
-            && (cell.table != TableId::Large || is_wanted(cell) == Some(true))
+        !outdated[*number] && (cell.table != TableId::Large || is_wanted(cell) == Some(true))
     };
     Ok(all.iter().enumerate().filter(stays).map(|(_, cell)| *cell).collect())
 }
