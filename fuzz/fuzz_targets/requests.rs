@@ -11,8 +11,7 @@ fuzz_target!(|line: &[u8]| {
     match Incoming::parse(line) {
         Ok(Incoming::Call { id, method, params }) => match Request::decode(&method, params) {
             Ok(request) => {
-                let again =
-                    wire::call_line(&id, request.method(), &request.params().expect("it came from JSON"));
+                let again = wire::call_line(&id, request.method(), &request);
                 let Ok(Incoming::Call { id: id_again, method, params }) = Incoming::parse(&again) else {
                     panic!("what was written is no call")
                 };

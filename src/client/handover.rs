@@ -60,8 +60,7 @@ impl Handover {
         tracing::info!(daemon = %welcome.server, "asking an older daemon to give way");
         self.asked = Some(welcome.server);
         let retire = Request::Retire(Retire { protocol: ours.protocol });
-        let params = retire.params().map_err(|e| Refusal::invalid_argument(e.to_string()))?;
-        connection.send(call_line(&RETIRE_ID, retire.method(), &params).into());
+        connection.send(call_line(&RETIRE_ID, retire.method(), &retire).into());
         // It is gone when it hangs up; one that takes too long is waited for by the next one.
         let gone = timeout(RETIRE_WITHIN, async {
             loop {

@@ -178,8 +178,7 @@ impl Link {
         };
         let permit = Arc::clone(&self.shared.room).try_acquire_owned().map_err(busy)?;
         let id = self.shared.next_id.fetch_add(1, Ordering::Relaxed);
-        let not_json = |e| Refusal::invalid_argument(format!("not JSON: {e}"));
-        let line = Line::of(id, request).map_err(not_json)?;
+        let line = Line::of(id, request);
         let bytes = line.at(Instant::now()).len();
         if bytes > LINE_BYTES_MAX {
             let message = format!("a call of {bytes} bytes, and at most {LINE_BYTES_MAX} are taken");

@@ -138,8 +138,12 @@ impl Seen {
 
     fn word(&self) -> String {
         match self {
-            Seen::Call(request) => format!("{} {}", request.method(), request.params().unwrap()),
-            Seen::Post(request) => format!("post {} {}", request.method(), request.params().unwrap()),
+            Seen::Call(request) => {
+                format!("{} {}", request.method(), serde_json::to_string(request).unwrap())
+            }
+            Seen::Post(request) => {
+                format!("post {} {}", request.method(), serde_json::to_string(request).unwrap())
+            }
             Seen::Stopped(method) => format!("stop {method}"),
             Seen::Bye => "bye".to_owned(),
         }

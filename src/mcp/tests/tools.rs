@@ -9,7 +9,7 @@ async fn becomes(client: &mut Client, tool: &str, arguments: Value) -> Value {
     let result = client.call(1, tool, arguments).await;
     assert_eq!(result.get("error"), None, "{result}");
     let request = client.daemon.last();
-    let mut params: Value = serde_json::from_str(request.params().unwrap().get()).unwrap();
+    let mut params = serde_json::to_value(&request).unwrap();
     if let Some(key) = params.as_object_mut().unwrap().remove("key") {
         assert!(key.as_str().unwrap().starts_with("mcp-"), "{key}");
     }
