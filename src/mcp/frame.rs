@@ -121,13 +121,7 @@ impl Frame {
 
 fn tool_call(mut params: Value) -> serde_json::Result<ClientRequest> {
     let meta = params.get_mut("_meta").map(Value::take).unwrap_or_default();
-    // Already what it is to become, and the SDK would make it anew, key by key.
-    let arguments = params.get_mut("arguments").filter(|given| given.is_object()).map(Value::take);
-    let mut call = serde_json::from_value::<CallToolRequestParams>(params)?;
-    if let Some(Value::Object(arguments)) = arguments {
-        call.arguments = Some(arguments);
-    }
-    let mut request = CallToolRequest::new(call);
+    let mut request = CallToolRequest::new(serde_json::from_value::<CallToolRequestParams>(params)?);
     if let Value::Object(meta) = meta {
         request.extensions.insert(rmcp::model::RequestMetaObject::from(meta));
     }
