@@ -27,6 +27,7 @@ pub mod daemon;
 pub(crate) mod files;
 pub mod history;
 pub mod install;
+pub(crate) mod json;
 pub mod mcp;
 pub mod paths;
 mod planted;

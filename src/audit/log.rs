@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::record::AuditRecord;
 use super::{files_in, path_of};
 use crate::files;
-use crate::protocol::json;
+use crate::json;
 
 /// Records that wait to be written; more are lost. A disk that takes none for a while is no reason to keep
 /// mail waiting, or memory growing.

@@ -5,7 +5,7 @@
 //! each call once and pushes [`event::Event`]s unasked.
 //!
 //! What always holds:
-//! - This module imports nothing of ours and does no I/O.
+//! - This module imports nothing of ours but `json`, and does no I/O.
 //! - Names in requests are as the caller wrote them; the broker parses them, so that a bad one is
 //!   refused with `invalid_name` on that call and not with a decoding error.
 //! - Fields are added as optional ones; none is renamed or removed without a new [`PROTOCOL`].
@@ -13,7 +13,6 @@
 pub mod data;
 pub mod event;
 pub mod hello;
-pub mod json;
 pub mod message;
 pub mod name;
 pub mod peer;

@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::event::Event;
-use super::json;
 use super::refusal::{Refusal, RefusalCode};
 use super::response::Failure;
+use crate::json;
 
 /// A call's number, given by its caller: an integer or a string.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]

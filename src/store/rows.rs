@@ -11,7 +11,7 @@ use super::journal::Mark;
 use crate::broker::mutation::{
     Counters, DeliveryRow, KeyOutcome, KeyRow, MailboxId, MailboxRow, MessageRow, NameRow, ReceiptRow,
 };
-use crate::protocol::json;
+use crate::json;
 use crate::protocol::message::{Body, MessageId};
 use crate::protocol::name::Name;
 use crate::protocol::time::Timestamp;

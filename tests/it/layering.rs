@@ -5,16 +5,17 @@ use std::path::{Path, PathBuf};
 
 /// What each module may import of ours. Its own insides are always allowed.
 const ARROWS: &[(&str, &[&str])] = &[
-    ("protocol", &[]),
+    ("json", &[]),
+    ("protocol", &["json"]),
     ("transport", &[]),
     ("files", &[]),
     ("telemetry", &[]),
     ("planted", &[]),
     ("release", &["protocol"]),
     ("broker", &["protocol"]),
-    ("store", &["broker", "protocol", "files"]),
+    ("store", &["broker", "protocol", "files", "json"]),
     ("history", &["protocol", "files"]),
-    ("audit", &["protocol", "files"]),
+    ("audit", &["protocol", "files", "json"]),
     ("service", &["protocol"]),
     ("share", &["protocol"]),
     ("paths", &["protocol", "transport"]),
