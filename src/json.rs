@@ -16,7 +16,7 @@ pub fn append<T: Serialize + ?Sized>(buffer: &mut Vec<u8>, value: &T) -> serde_j
 
 /// Takes JSON as it comes: sign by sign. A quote, a colon, a comma is put into the buffer where it is written;
 /// a call for each, and a copy of one byte, took longer than the texts and numbers between them.
-struct Signs<'b>(&'b mut Vec<u8>);
+pub struct Signs<'b>(pub &'b mut Vec<u8>);
 
 impl io::Write for Signs<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {

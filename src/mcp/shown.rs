@@ -11,6 +11,8 @@ use serde::Serialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use crate::json::Signs;
+
 /// What stands around a tool's text in its line, in bytes, and a little more.
 const AROUND_BYTES: usize = 160;
 
@@ -26,7 +28,7 @@ pub fn to_line(message: &ServerJsonRpcMessage) -> Vec<u8> {
     let same = text(message);
     // Twice, and a backslash before each quote of the one.
     let mut line = Vec::with_capacity(same.map_or(0, |text| text.len() / 4 * 9) + AROUND_BYTES);
-    let mut json = serde_json::Serializer::with_formatter(&mut line, Filled { same });
+    let mut json = serde_json::Serializer::with_formatter(Signs(&mut line), Filled { same });
     message.serialize(&mut json).expect("the SDK's messages have string keys only");
     line.push(b'\n');
     line
