@@ -39,7 +39,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "release",
         ],
     ),
-    ("mcp", &["agents", "client", "protocol", "share", "config", "paths", "transport", "release"]),
+    ("mcp", &["json", "agents", "client", "protocol", "share", "config", "paths", "transport", "release"]),
     (
         "cli",
         &[
