@@ -166,14 +166,21 @@ fn a_live_front_end_keeps_its_daemon_and_a_daemon_by_hand_stays() {
     let world = World::with_config(IDLE);
     let mut alice = world.agent("alice");
     let pid = world.daemon_pid();
-    std::thread::sleep(std::time::Duration::from_millis(800));
+    an_idle_daemon_ends();
     assert_eq!(world.daemons(), [pid], "somebody is connected");
     alice.ok("list_instances", json!({}));
     alice.leaves();
     until("nobody is there any more", || !runs(pid));
     let daemon = world.daemon();
-    std::thread::sleep(std::time::Duration::from_millis(800));
+    an_idle_daemon_ends();
     assert!(runs(daemon.pid()), "it was started by hand");
+}
+
+/// One that begins to idle now: whoever began before it and is there still does not end of idling.
+fn an_idle_daemon_ends() {
+    let world = World::with_config(IDLE);
+    assert_eq!(world.run(&["send", "later", "kept"]).code, 0);
+    until("it ends", || world.daemons().is_empty());
 }
 
 #[test]
