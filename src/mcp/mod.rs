@@ -13,6 +13,7 @@ mod book;
 mod call;
 mod catalog;
 mod consent;
+mod definition;
 mod doorbell;
 mod forward;
 mod frame;

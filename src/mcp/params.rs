@@ -8,7 +8,7 @@ use std::sync::Arc;
 use rmcp::model::JsonObject;
 use serde_json::Value;
 
-use super::catalog::{Definition, Kind};
+use super::definition::{Definition, Kind};
 use crate::protocol::message::{Body, Data, MessageId};
 use crate::protocol::refusal::Refusal;
 
